@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'] } },
+      { test: { name: 'test', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], testTimeout: 60_000 } },
+    ],
+    coverage: { include: ['packages/*/src/**/*.ts'], exclude: ['**/*.test.ts', 'packages/model-server/**'] },
+  },
+});
