@@ -20,6 +20,8 @@ export const ATTR_USER_ID = 'user.id';
 
 /** Who gave the session id: explicit, attached, context, baggage, engine or generated. On the root span of a run. */
 export const ATTR_TURNKEEPER_SESSION_SOURCE = 'turnkeeper.session.source';
+/** Value of `turnkeeper.session.source`: nobody gave an id, and the fallback made one up. */
+export const SESSION_SOURCE_GENERATED = 'generated';
 /** The runner engine of a run: pi, rivet, acp, … On the root span of a run. */
 export const ATTR_TURNKEEPER_ENGINE_NAME = 'turnkeeper.engine.name';
 /** The engine's own session id, where it differs from `session.id`. On the root span of a run. */

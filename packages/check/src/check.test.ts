@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { check, CheckUsageError } from './check.ts';
+import { rules } from './rules/index.ts';
+import { captureOf, chat, other, spansOf, tool, turn } from './testing/spans.ts';
+import { captureSpans } from './capture.ts';
+
+describe('check', () => {
+  it('finds nothing in good conversations: tools, batches, children, services, failures, tasks', () => {
+    const failed = chat({ status: 'error', attributes: { 'error.type': 'timeout' } });
+    const child = turn('sub', { attributes: { 'turnkeeper.session.parent_id': 'conv-42' } }, [
+      chat({ attributes: { 'turnkeeper.session.parent_id': 'conv-42' } }),
+    ]);
+    const capture = captureOf(
+      other('POST /chat', { kind: 'server', parent: 'remote' }, [
+        turn('conv-42', { label: '1' }, [chat({}, [other('POST')]), tool({}, [child]), failed]),
+      ]),
+      other('compact', { engine: 'pi', session: 'conv-42' }, [chat()]),
+      turn('conv-42', { links: ['1'] }),
+      other('batch', {}, [turn('a'), turn('b'), turn('a')]),
+    );
+    expect(check(capture)).toEqual([]);
+  });
+
+  it('says what, why, how to mend it, and where', () => {
+    const spans = spansOf(turn('conv-42', {}, [chat({ session: null })]));
+    const capture = captureSpans(spans.map((span) => ({ ...span, place: { file: 'a.jsonl', line: 3 } })));
+    const [finding] = check(capture, { only: ['every-span-stamped'] });
+    expect(finding).toMatchObject({
+      rule: 'every-span-stamped',
+      severity: 'error',
+      what: 'Span "chat m1" of the run "invoke_agent pi" carries no session.id.',
+      at: { traceId: spans[1]?.traceId, spanId: spans[1]?.spanId, file: 'a.jsonl', line: 3 },
+    });
+    expect(finding?.why).not.toBe('');
+    expect(finding?.fix).not.toBe('');
+  });
+
+  it('names no file for spans from memory', () => {
+    const [finding] = check(captureOf(turn('conv-42', {}, [chat({ session: null })])));
+    expect(Object.keys(finding!.at)).toEqual(['traceId', 'spanId']);
+  });
+
+  it('takes other levels, and leaves rules out', () => {
+    const capture = captureOf(turn(null));
+    expect(check(capture).map(({ severity }) => severity)).toEqual(['warn']);
+    expect(check(capture, { levels: { 'every-span-stamped': 'error' } }).map(({ severity }) => severity)).toEqual([
+      'error',
+    ]);
+    expect(check(capture, { levels: { 'every-span-stamped': 'off' } })).toEqual([]);
+    expect(check(capture, { except: ['every-span-stamped'] })).toEqual([]);
+    expect(check(capture, { only: ['no-orphans'] })).toEqual([]);
+  });
+
+  it('takes rules of somebody else', () => {
+    const [rule] = rules;
+    const named = {
+      ...rule!,
+      id: 'no-turns',
+      judge: () => [{ span: captureOf(turn('a')).spans[0]!, what: 'A turn.' }],
+    };
+    expect(check(captureOf(turn('a')), { rules: [named] }).map(({ what }) => what)).toEqual(['A turn.']);
+  });
+
+  it('refuses the name of a rule that does not exist', () => {
+    expect(() => check(captureOf(turn('a')), { except: ['turns-linkd'] })).toThrow(CheckUsageError);
+  });
+
+  it('counts a span that was exported twice once', () => {
+    const spans = spansOf(turn('conv-42'));
+    expect(check(captureSpans([...spans, ...spans]))).toEqual([]);
+  });
+
+  it('ends on parents that form a ring', () => {
+    const [first, second] = spansOf([other('a', { engine: 'pi', session: 's' }), other('b')]);
+    const ring = [
+      { ...first!, parentSpanId: second!.spanId },
+      { ...second!, parentSpanId: first!.spanId },
+    ];
+    expect(check(captureSpans(ring))).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  it('have names of their own', () => {
+    expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
+  });
+});

@@ -1,0 +1,86 @@
+import type { Capture } from './capture.ts';
+import type { Level, Rule, Severity, Violation } from './rule.ts';
+import { rules as everyRule } from './rules/index.ts';
+
+/** One thing that is wrong: what, why it matters, how to mend it, and where it is. */
+export interface Finding {
+  /** The id of the rule. */
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly what: string;
+  readonly why: string;
+  readonly fix: string;
+  readonly at: FindingPlace;
+}
+
+/** Where a finding is: the span and, where it was read from a file, the file and the line. */
+export interface FindingPlace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** What to check. */
+export interface CheckOptions {
+  /** The rules to apply, in this order; default: all of this package. */
+  readonly rules?: readonly Rule[];
+  /** Apply these alone, by id. */
+  readonly only?: readonly string[];
+  /** Leave these out, by id. */
+  readonly except?: readonly string[];
+  /** Levels other than the rules' own, by id. */
+  readonly levels?: Readonly<Record<string, Level>>;
+}
+
+/** A developer's mistake in calling this package: what was wrong, why, and what to do. */
+export class CheckUsageError extends Error {
+  override readonly name = 'CheckUsageError';
+  readonly code: 'unknown-rule';
+
+  constructor(code: 'unknown-rule', message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Applies the rules to everything that a capture holds. No finding: the conversations are whole. Findings stand in the
+ * order of the traces, spans and rules they belong to.
+ *
+ * @throws CheckUsageError when an option names a rule that does not exist.
+ */
+export function check(capture: Capture, options: CheckOptions = {}): readonly Finding[] {
+  const index = capture.index;
+  const ranks = new Map(index.spans.map((span, rank) => [span, rank]));
+  return chooseRules(options)
+    .flatMap((rule) => Array.from(rule.judge(index), (violation) => ({ rule, violation })))
+    .toSorted((left, right) => (ranks.get(left.violation.span) ?? 0) - (ranks.get(right.violation.span) ?? 0))
+    .map(({ rule, violation }) => toFinding(rule, violation, options.levels?.[rule.id]));
+}
+
+function chooseRules({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
+  const known = new Set(rules.map((rule) => rule.id));
+  for (const id of [...(only ?? []), ...except, ...Object.keys(levels)]) {
+    if (known.has(id)) continue;
+    throw new CheckUsageError(
+      'unknown-rule',
+      `There is no rule "${id}", so nothing would be checked by that name. The rules are: ${[...known].join(', ')}.`,
+    );
+  }
+  return rules.filter(
+    ({ id }) => levels[id] !== 'off' && !except.includes(id) && (only === undefined || only.includes(id)),
+  );
+}
+
+function toFinding(rule: Rule, violation: Violation, level: Level | undefined): Finding {
+  const { traceId, spanId, place } = violation.span;
+  return {
+    rule: rule.id,
+    severity: level === undefined || level === 'off' ? (violation.severity ?? rule.severity) : level,
+    what: violation.what,
+    why: violation.why ?? rule.why,
+    fix: violation.fix ?? rule.fix,
+    at: { traceId, spanId, ...place },
+  };
+}

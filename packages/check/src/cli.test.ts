@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { CapturedSpan } from './span.ts';
+import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
+
+const bin = fileURLToPath(new URL('../bin/turnkeeper.js', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+let files = 0;
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function turnkeeper(...argv: readonly string[]): Outcome {
+  const env = { PATH: process.env['PATH'] };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], {
+    encoding: 'utf8',
+    env,
+    cwd: directory,
+  });
+  return { status, stdout, stderr };
+}
+
+function write(text: string): string {
+  const file = `traces-${(files += 1)}.jsonl`;
+  writeFileSync(join(directory, file), text);
+  return file;
+}
+
+/** A file as the collector writes it: one line per span. */
+function writeSpans(spans: readonly CapturedSpan[]): string {
+  return write(spans.map((span) => `${JSON.stringify(requestOf(span))}\n`).join(''));
+}
+
+function requestOf(span: CapturedSpan): object {
+  const attributes = listOf(span.attributes);
+  const events = span.events.map(({ name, attributes: own }) => ({ name, timeUnixNano: '0', attributes: listOf(own) }));
+  const links = span.links.map((link) => ({ ...link, attributes: listOf(link.attributes) }));
+  const { traceId, spanId, parentSpanId, name } = span;
+  const kind = ['unspecified', 'internal', 'server', 'client'].indexOf(span.kind);
+  const [startTimeUnixNano, endTimeUnixNano] = [String(span.start), String(span.end)];
+  const own = {
+    traceId,
+    spanId,
+    parentSpanId,
+    name,
+    kind,
+    startTimeUnixNano,
+    endTimeUnixNano,
+    attributes,
+    events,
+    links,
+  };
+  return { resourceSpans: [{ resource: { attributes: listOf(span.resource) }, scopeSpans: [{ spans: [own] }] }] };
+}
+
+function listOf(attributes: Readonly<Record<string, unknown>>): readonly object[] {
+  return Object.entries(attributes).map(([key, value]) => ({
+    key,
+    value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: String(value) },
+  }));
+}
+
+const good = [turn('conv-42', { label: '1' }, [chat(), tool()]), turn('b'), turn('conv-42', { links: ['1'] })];
+
+describe('turnkeeper check', () => {
+  it('exits with 0 and says what was checked when all is well', () => {
+    expect(turnkeeper('check', writeSpans(spansOf(...good)))).toEqual({
+      status: 0,
+      stdout: '✓ 2 conversations, 3 turns, 7 spans in 3 traces checked: nothing wrong\n',
+      stderr: '',
+    });
+  });
+
+  it('exits with 1 and names the span when one has lost its session id', () => {
+    const spans = spansOf(...good).map((span, position) =>
+      position === 2 ? { ...span, attributes: { ...span.attributes, 'session.id': undefined } } : span,
+    );
+    const { status, stdout, stderr } = turnkeeper('check', writeSpans(spans.map(withoutUndefined)));
+    expect([status, stderr]).toEqual([1, '']);
+    expect(stdout).toMatchInlineSnapshot(`
+      "✗ error  every-span-stamped
+        Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.
+          at  traces-2.jsonl:3  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+        why A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.
+        fix Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.
+
+      ✗ 2 conversations, 3 turns, 7 spans in 3 traces checked: 1 error, 0 warnings
+      "
+    `);
+  });
+
+  it('exits with 0 on warnings alone, and with 1 when there are more than allowed', () => {
+    const file = writeSpans(spansOf(turn('a'), turn('a')));
+    expect(turnkeeper('check', file).status).toBe(0);
+    expect(turnkeeper('check', file, '--max-warnings', '1').status).toBe(0);
+    expect(turnkeeper('check', file, '--max-warnings', '0').status).toBe(1);
+    expect(turnkeeper('check', file, '--rule', 'turns-linked=error').status).toBe(1);
+    expect(turnkeeper('check', file, '--rule', 'turns-linked=off', '--max-warnings', '0').status).toBe(0);
+  });
+
+  it('prints JSON of the documented shape', () => {
+    const file = writeSpans(spansOf(turn('conv-42', {}, [chat({ session: null })])));
+    const { status, stdout } = turnkeeper('check', file, '--format', 'json', '--rule', 'conversation-matches=off');
+    const [, span] = captureOf(turn('conv-42')).spans;
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      spans: 2,
+      traces: 1,
+      sessions: 1,
+      turns: 1,
+      findings: [
+        {
+          rule: 'every-span-stamped',
+          severity: 'error',
+          what: 'Span "chat m1" of the run "invoke_agent pi" carries no session.id.',
+          why: expect.any(String),
+          fix: expect.any(String),
+          at: { traceId: span?.traceId, spanId: span?.spanId, file, line: 2 },
+        },
+      ],
+    });
+  });
+
+  it('joins a conversation out of several files, whatever their order', () => {
+    const spans = spansOf(...good);
+    const [late, early] = [writeSpans(spans.slice(2)), writeSpans(spans.slice(0, 2))];
+    expect(turnkeeper('check', late).status).toBe(1);
+    expect(turnkeeper('check', late, early).stdout).toContain('2 conversations, 3 turns, 7 spans in 3 traces');
+    expect(turnkeeper('check', late, early).status).toBe(0);
+  });
+
+  it('is coloured for a terminal only', () => {
+    expect(turnkeeper('check', writeSpans(spansOf(...good))).stdout).not.toContain('\u001b');
+  });
+
+  it.each([
+    ['an empty file', () => write(''), /^turnkeeper: traces-\d+\.jsonl: the file is empty\./u],
+    [
+      'a broken line',
+      () => write('{}\n{"resourceSpans"'),
+      /^turnkeeper: traces-\d+\.jsonl:2: this line is not JSON\./u,
+    ],
+    ['a foreign file', () => write('{"a":1}\n'), /^turnkeeper: traces-\d+\.jsonl:1: this is JSON, but not OTLP/u],
+    ['no span', () => write('{"resourceMetrics":[]}\n'), /^turnkeeper: traces-\d+\.jsonl: there is not a single span/u],
+    ['a file that is not there', () => 'nowhere.jsonl', /^turnkeeper: nowhere\.jsonl: there is no such file\./u],
+  ])('exits with 2 and one line for %s', (_, file, line) => {
+    const { status, stdout, stderr } = turnkeeper('check', file());
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(line);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it.each([
+    [['check']],
+    [['check', 'a.jsonl', '--format', 'yaml']],
+    [['check', 'a.jsonl', '--rule', 'turns-linked']],
+    [['check', 'a.jsonl', '--rule', 'turns-linked=loud']],
+    [['check', 'a.jsonl', '--max-warnings', 'few']],
+    [['check', 'a.jsonl', '--colour']],
+    [['chekc', 'a.jsonl']],
+    [[]],
+  ])('exits with 2 and one line for the command line %j', (argv) => {
+    const { status, stdout, stderr } = turnkeeper(...argv);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).not.toContain('defect');
+  });
+
+  it('refuses the name of a rule that does not exist', () => {
+    const { status, stderr } = turnkeeper('check', writeSpans(spansOf(...good)), '--rule', 'turns-linkd=off');
+    expect(status).toBe(2);
+    expect(stderr).toContain('There is no rule "turns-linkd"');
+  });
+});
+
+describe('turnkeeper', () => {
+  it('explains itself, and tells its version', () => {
+    expect(turnkeeper('--help')).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringContaining('turnkeeper check'),
+    });
+    expect(turnkeeper('check', '--help').status).toBe(0);
+    expect(turnkeeper('--version').stdout).toMatch(/^\d+\.\d+\.\d+\n$/u);
+  });
+});
+
+function withoutUndefined(span: CapturedSpan): CapturedSpan {
+  const attributes = Object.fromEntries(Object.entries(span.attributes).filter(([, value]) => value !== undefined));
+  return { ...span, attributes };
+}

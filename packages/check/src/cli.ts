@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { checkCommand } from './commands/check.ts';
+import { UsageError } from './commands/usage-error.ts';
+import { InputError } from './sources/input-error.ts';
+
+const help = `turnkeeper: checks that agent conversations stay on one session id
+
+  turnkeeper check <traces.jsonl>…   check trace files; exit 0: whole, 1: something is wrong, 2: not checked
+
+Options of check
+  --format text|json     how to print the result (default: text)
+  --rule id=level        off, warn or error for one rule; may be given again
+  --max-warnings N       more warnings than this count as a failure
+  --no-content           recorded prompts and answers count as errors
+
+  -h, --help             this text
+  --version              the version
+`;
+
+/** Where a command writes to. */
+export interface Streams {
+  readonly stdout: Pick<NodeJS.WriteStream, 'write' | 'isTTY'>;
+  readonly stderr: Pick<NodeJS.WriteStream, 'write' | 'isTTY'>;
+}
+
+/**
+ * The command line. Gives the exit status: 0 no error-level finding, 1 at least one or too many warnings, 2 misuse or
+ * an input that cannot be checked. Never throws.
+ */
+export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  const [command, ...rest] = argv;
+  try {
+    if (command === '--help' || command === '-h' || command === 'help') return print(streams, help);
+    if (command === '--version') return print(streams, `${readVersion()}\n`);
+    if (command === 'check') {
+      return rest.includes('--help') || rest.includes('-h') ? print(streams, help) : await checkCommand(rest, streams);
+    }
+    throw new UsageError(
+      command === undefined ? 'no command was given.' : `there is no command ${JSON.stringify(command)}.`,
+    );
+  } catch (error) {
+    streams.stderr.write(`${describe(error)}\n`);
+    return 2;
+  }
+}
+
+function print({ stdout }: Streams, text: string): number {
+  stdout.write(text);
+  return 0;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof InputError) return `turnkeeper: ${error.message}`;
+  if (error instanceof UsageError) return `turnkeeper: ${error.message} See turnkeeper --help.`;
+  const message = error instanceof Error ? error.message : String(error);
+  return `turnkeeper: ${message.split('\n', 1)[0]} (this is a defect of turnkeeper; please report it)`;
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : '';
+  return String(version);
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { chat, judge, other, tool, turn, violations } from '../testing/spans.ts';
+import { everySpanStamped as rule } from './every-span-stamped.ts';
+
+describe('every-span-stamped', () => {
+  it('finds an HTTP span deep below a run', () => {
+    expect(judge(rule, turn('conv-42', {}, [tool({}, [other('GET', { session: null })])]))).toEqual([
+      'Span "GET" of the run "invoke_agent pi" carries no session.id.',
+    ]);
+  });
+
+  it('finds a root whose own id is gone while its spans still carry theirs', () => {
+    const root = turn(null, { attributes: { 'turnkeeper.session.source': 'explicit' } }, [
+      chat({ session: 'conv-42' }),
+    ]);
+    expect(judge(rule, root)).toEqual(['Span "invoke_agent pi", the root of a run of "pi", carries no session.id.']);
+  });
+
+  it('finds an empty id', () => {
+    expect(judge(rule, turn('conv-42', {}, [chat({ session: '' })]))).toHaveLength(1);
+  });
+
+  it('warns once of a run that has no id at all, however many spans and runs are below it', () => {
+    const found = violations(rule, turn(null, {}, [chat(), tool({}, [turn(null)])]));
+    expect(found.map(({ severity, span }) => [severity, span.name])).toEqual([['warn', 'invoke_agent pi']]);
+  });
+
+  it('does not take a run for one without any id when its run.start names one', () => {
+    const root = turn(null, { starts: [{ 'session.id': 'conv-42' }] }, []);
+    expect(violations(rule, root).map(({ severity }) => severity)).toEqual([undefined]);
+  });
+
+  it('reports what another process did once, where the call came in', () => {
+    const resource = { 'service.name': 'stock' };
+    const remote = other('POST /add', { session: null, resource, kind: 'server' }, [
+      other('SELECT', { session: null, resource }),
+    ]);
+    expect(judge(rule, turn('conv-42', {}, [tool({}, [remote])]))).toEqual([
+      'Span "POST /add", in another process than its run "invoke_agent pi", carries no session.id.',
+    ]);
+  });
+
+  it('asks nothing of spans above the first run, nor beside it', () => {
+    expect(judge(rule, other('POST /chat', {}, [turn('conv-42'), other('SELECT')]))).toEqual([]);
+  });
+
+  it('asks nothing of traces without a run', () => {
+    expect(judge(rule, other('GET', {}, [chat()]))).toEqual([]);
+  });
+});

@@ -1,0 +1,58 @@
+import { ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
+import { quote, type Rule, type Violation } from '../rule.ts';
+import { type CapturedSpan, sessionOf } from '../span.ts';
+import type { Run, SpanIndex } from '../span-index.ts';
+
+/** A run's root and everything below it is stamped, other instrumentations' spans too. */
+export const everySpanStamped: Rule = {
+  id: 'every-span-stamped',
+  severity: 'error',
+  basis: 'policy',
+  asserts: "A run's root and every span below it carries a session id, HTTP and database spans too.",
+  why: 'A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.',
+  fix: 'Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.',
+  *judge(index) {
+    for (const run of index.runs) {
+      if (run.isSessionless) yield* judgeSessionless(run);
+      else yield* judgeRun(index, run);
+    }
+  },
+};
+
+function* judgeSessionless(run: Run): Iterable<Violation> {
+  if (run.parent?.isSessionless === true) return;
+  yield {
+    span: run.root,
+    severity: 'warn',
+    what: `The run ${quote(run.root.name)} has no session id at all: neither the caller nor the engine ${quote(run.engine)} gave one.`,
+    why: 'None of its spans can be found by conversation. No id is invented for it: the conventions forbid that.',
+    fix: "Wrap the call in withSession('…', …), or attach a SessionContext to the engine's session.",
+  };
+}
+
+function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
+  for (const span of run.spans) {
+    if (sessionOf(span) !== undefined) continue;
+    if (!isElsewhere(span, run)) {
+      yield { span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
+      continue;
+    }
+    // Another process does not know the session: one finding for all that it did, where the call came in.
+    const caller = index.parentOf(span);
+    if (caller !== undefined && isElsewhere(caller, run) && sessionOf(caller) === undefined) continue;
+    yield {
+      span,
+      what: `Span ${quote(span.name)}, in another process than its run ${quote(run.root.name)}, carries no ${ATTR_SESSION_ID}.`,
+      fix: 'Send the session along: register SessionPropagator with this host in `send` here, and with `accept` and SessionSpanProcessor there.',
+    };
+  }
+}
+
+function describeRun(span: CapturedSpan, run: Run): string {
+  return span === run.root ? `, the root of a run of ${quote(run.engine)},` : ` of the run ${quote(run.root.name)}`;
+}
+
+/** Whether a span was written by another process than its run's root. */
+function isElsewhere(span: CapturedSpan, run: Run): boolean {
+  return span.resource !== run.root.resource && JSON.stringify(span.resource) !== JSON.stringify(run.root.resource);
+}

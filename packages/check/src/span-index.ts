@@ -1,0 +1,179 @@
+import {
+  ATTR_GEN_AI_CONVERSATION_ID,
+  ATTR_GEN_AI_OPERATION_NAME,
+  ATTR_SESSION_ID,
+  ATTR_TURNKEEPER_ENGINE_NAME,
+  ATTR_TURNKEEPER_ENGINE_SESSION_ID,
+  ATTR_TURNKEEPER_SESSION_SOURCE,
+  EVENT_RUN_START,
+  OPERATION_INVOKE_AGENT,
+  OPERATION_INVOKE_WORKFLOW,
+} from '@turnkeeper/instrumentation/semconv';
+import { byStart, type CapturedSpan, sessionOf, type SpanEvent, textOf } from './span.ts';
+
+/** One run of an engine: its root span and everything below it, down to the roots of the runs that it encloses. */
+export interface Run {
+  readonly root: CapturedSpan;
+  readonly engine: string;
+  /** The id that the root is stamped with. */
+  readonly session: string | undefined;
+  /** Nothing in this run says a word of a session: nobody gave an id, so none was written. */
+  readonly isSessionless: boolean;
+  /** A turn of a conversation; false for a task of the engine's own, such as a compaction. */
+  readonly isTurn: boolean;
+  /** The run that encloses this one. */
+  readonly parent: Run | undefined;
+  /** The root and its descendants without those of enclosed runs, by start. */
+  readonly spans: readonly CapturedSpan[];
+  /** The root's `run.start` events; one, when all is well. */
+  readonly starts: readonly SpanEvent[];
+}
+
+/** Where spans hang, which run they belong to, which runs make a session: worked out once, for every rule to read. */
+export interface SpanIndex {
+  /** Every span once, by start. */
+  readonly spans: readonly CapturedSpan[];
+  /** The spans of each trace by start; traces by the start of their first span. */
+  readonly traces: ReadonlyMap<string, readonly CapturedSpan[]>;
+  /** Every run, by the start of its root. */
+  readonly runs: readonly Run[];
+  /** The runs of each session, by start. Sessions that are only named by spans outside every run have none. */
+  readonly sessions: ReadonlyMap<string, readonly Run[]>;
+  /** Every `turnkeeper.engine.session.id` in the input. */
+  readonly engineSessions: ReadonlySet<string>;
+  /** The span with these ids, if the input holds it. */
+  find(traceId: string, spanId: string): CapturedSpan | undefined;
+  /** The span above, if there is one and the input holds it. */
+  parentOf(span: CapturedSpan): CapturedSpan | undefined;
+  /** The spans right below, by start. */
+  childrenOf(span: CapturedSpan): readonly CapturedSpan[];
+  /** The innermost run that a span belongs to, as its root or below it. */
+  runOf(span: CapturedSpan): Run | undefined;
+}
+
+/** Turns that nothing encloses: what a person would count as the turns of a conversation. */
+export function turnsOf(runs: readonly Run[]): readonly Run[] {
+  return runs.filter((run) => run.isTurn && run.parent === undefined);
+}
+
+interface OpenRun {
+  readonly root: CapturedSpan;
+  readonly spans: CapturedSpan[];
+  readonly parent: OpenRun | undefined;
+}
+
+/** Works the index of some spans out. A span that is there twice, as after a repeated export, counts once. */
+export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
+  const byId = new Map<string, CapturedSpan>();
+  for (const span of input) {
+    const key = keyOf(span.traceId, span.spanId);
+    if (!byId.has(key)) byId.set(key, span);
+  }
+  const spans = [...byId.values()].toSorted(byStart);
+  const parentOf = (span: CapturedSpan): CapturedSpan | undefined =>
+    span.parentSpanId === undefined ? undefined : byId.get(keyOf(span.traceId, span.parentSpanId));
+
+  const traces = new Map<string, CapturedSpan[]>();
+  const children = new Map<CapturedSpan, CapturedSpan[]>();
+  const sessions = new Map<string, Run[]>();
+  const engineSessions = new Set<string>();
+  for (const span of spans) {
+    append(traces, span.traceId, span);
+    const parent = parentOf(span);
+    if (parent !== undefined) append(children, parent, span);
+    const session = sessionOf(span);
+    if (session !== undefined && !sessions.has(session)) sessions.set(session, []);
+    const engineSession = textOf(span.attributes, ATTR_TURNKEEPER_ENGINE_SESSION_ID);
+    if (engineSession !== undefined) engineSessions.add(engineSession);
+  }
+
+  const membership = assignRuns(spans, parentOf);
+  const finished = new Map<OpenRun, Run>();
+  const finish = (open: OpenRun): Run => {
+    const done = finished.get(open) ?? finishRun(open, open.parent === undefined ? undefined : finish(open.parent));
+    finished.set(open, done);
+    return done;
+  };
+  const runs = spans.flatMap((span) => {
+    const open = membership.get(span);
+    return open?.root === span ? [finish(open)] : [];
+  });
+  for (const run of runs) if (run.session !== undefined) append(sessions, run.session, run);
+
+  return {
+    spans,
+    traces,
+    runs,
+    sessions,
+    engineSessions,
+    find: (traceId, spanId) => byId.get(keyOf(traceId, spanId)),
+    parentOf,
+    childrenOf: (span) => children.get(span) ?? [],
+    runOf: (span) => {
+      const open = membership.get(span);
+      return open === undefined ? undefined : finished.get(open);
+    },
+  };
+}
+
+/** The innermost run of every span. Walks up without recursion and survives parents that form a ring. */
+function assignRuns(
+  spans: readonly CapturedSpan[],
+  parentOf: (span: CapturedSpan) => CapturedSpan | undefined,
+): ReadonlyMap<CapturedSpan, OpenRun | undefined> {
+  const known = new Map<CapturedSpan, OpenRun | undefined>();
+  for (const span of spans) {
+    const path: CapturedSpan[] = [];
+    const walked = new Set<CapturedSpan>();
+    let above: CapturedSpan | undefined = span;
+    while (above !== undefined && !known.has(above) && !walked.has(above)) {
+      path.push(above);
+      walked.add(above);
+      above = parentOf(above);
+    }
+    let run = above === undefined ? undefined : known.get(above);
+    for (const below of path.toReversed()) {
+      if (textOf(below.attributes, ATTR_TURNKEEPER_ENGINE_NAME) !== undefined) {
+        run = { root: below, spans: [], parent: run };
+      }
+      known.set(below, run);
+    }
+  }
+  for (const span of spans) known.get(span)?.spans.push(span);
+  return known;
+}
+
+function finishRun({ root, spans }: OpenRun, parent: Run | undefined): Run {
+  const operation = root.attributes[ATTR_GEN_AI_OPERATION_NAME];
+  const starts = root.events.filter((event) => event.name === EVENT_RUN_START);
+  return {
+    root,
+    engine: textOf(root.attributes, ATTR_TURNKEEPER_ENGINE_NAME) ?? '',
+    session: sessionOf(root),
+    isSessionless: !namesSession(root) && !starts.some(startNamesSession) && spans.every((span) => !sessionOf(span)),
+    isTurn: operation === OPERATION_INVOKE_AGENT || operation === OPERATION_INVOKE_WORKFLOW,
+    parent,
+    spans,
+    starts,
+  };
+}
+
+function namesSession(root: CapturedSpan): boolean {
+  return [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID, ATTR_TURNKEEPER_SESSION_SOURCE].some((name) =>
+    textOf(root.attributes, name),
+  );
+}
+
+function startNamesSession(start: SpanEvent): boolean {
+  return textOf(start.attributes, ATTR_SESSION_ID) !== undefined;
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
+function keyOf(traceId: string, spanId: string): string {
+  return `${traceId}:${spanId}`;
+}

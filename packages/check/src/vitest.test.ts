@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import './vitest.ts';
+import { captureOf, chat, other, tool, turn } from './testing/spans.ts';
+
+const good = captureOf(turn('conv-42', { label: '1' }, [chat(), tool()]), turn('conv-42', { links: ['1'] }), turn('b'));
+const unstamped = captureOf(turn('conv-42', {}, [tool({}, [other('GET', { session: null })])]));
+const mixed = captureOf(turn('a', {}, [tool({}, [turn('b')])]));
+const empty = captureOf();
+
+function failureOf(assertion: () => void): string {
+  try {
+    assertion();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('the assertion held');
+}
+
+describe('toHaveSession', () => {
+  it('holds for a session and its exact number of turns', () => {
+    expect(good).toHaveSession('conv-42');
+    expect(good).toHaveSession('conv-42', { turns: 2 });
+    expect(good).not.toHaveSession('conv-43');
+    expect(good).not.toHaveSession('conv-42', { turns: 3 });
+  });
+
+  it('does not count enclosed runs and tasks as turns', () => {
+    const task = other('compact', { engine: 'pi', session: 'conv-42' });
+    expect(captureOf(turn('conv-42', {}, [tool({}, [turn('conv-42')])]), task)).toHaveSession('conv-42', { turns: 1 });
+  });
+
+  it('shows the sessions that are there, and the tree', () => {
+    expect(failureOf(() => expect(good).toHaveSession('conv-42', { turns: 3 }))).toMatchInlineSnapshot(`
+      "expected the capture to have session "conv-42" with 3 turns; it holds "conv-42" (2 turns), "b" (1 turn)
+
+        invoke_agent pi [session conv-42] run.start
+          chat m1
+          execute_tool add
+        invoke_agent pi [session conv-42] run.start -> previous turn
+          chat m1
+        invoke_agent pi [session b] run.start
+          chat m1"
+    `);
+  });
+});
+
+describe('toStampEverySpan', () => {
+  it('holds when every span of every run is stamped', () => {
+    expect(good).toStampEverySpan();
+    expect(unstamped).not.toStampEverySpan();
+    expect(captureOf(turn(null))).not.toStampEverySpan();
+  });
+
+  it('shows the tree with the offending span marked', () => {
+    expect(failureOf(() => expect(unstamped).toStampEverySpan())).toMatchInlineSnapshot(`
+      "expected the capture to carry a session id on every span of every run: 1 finding
+
+        invoke_agent pi [session conv-42] run.start
+          execute_tool add
+      >     GET [no session]   <-- every-span-stamped
+
+      error every-span-stamped: Span "GET" of the run "invoke_agent pi" carries no session.id.
+        why: A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.
+        fix: Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it."
+    `);
+  });
+
+  it('shows nothing by an empty capture, neither the promise nor its opposite', () => {
+    expect(failureOf(() => expect(empty).toStampEverySpan())).toContain('holds no run at all');
+    expect(failureOf(() => expect(empty).not.toStampEverySpan())).toContain('holds no run at all');
+  });
+});
+
+describe('toKeepSessionsApart', () => {
+  it('holds for sessions side by side, not for one below the other', () => {
+    expect(good).toKeepSessionsApart();
+    expect(mixed).not.toKeepSessionsApart();
+    expect(failureOf(() => expect(mixed).toKeepSessionsApart())).toContain('<-- sessions-not-mixed');
+  });
+
+  it('sees a single span of another session', () => {
+    expect(captureOf(turn('a', {}, [chat({ session: 'b' })]))).not.toKeepSessionsApart();
+  });
+});
+
+describe('toPassChecks', () => {
+  it('holds when no rule finds anything, warnings included', () => {
+    expect(good).toPassChecks();
+    expect(captureOf(turn('a'), turn('a'))).not.toPassChecks();
+    expect(captureOf(turn('a'), turn('a'))).toPassChecks({ except: ['turns-linked'] });
+    expect(captureOf(turn('a'), turn('a'))).toPassChecks({ only: ['no-orphans'] });
+  });
+
+  it('judges spans without any run by the conventions', () => {
+    expect(captureOf(other('GET'))).toPassChecks();
+    expect(failureOf(() => expect(empty).toPassChecks())).toContain('holds no span at all');
+  });
+
+  it('refuses what is no capture', () => {
+    expect(failureOf(() => expect([]).toPassChecks())).toContain('captureFrom(exporter)');
+  });
+});
