@@ -62,6 +62,11 @@ interface OpenRun {
   readonly parent: OpenRun | undefined;
 }
 
+interface Membership {
+  readonly run: OpenRun | undefined;
+  readonly depth: number;
+}
+
 /** Works the index of some spans out. A span that is there twice, as after a repeated export, counts once. */
 export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
   const byId = new Map<string, CapturedSpan>();
@@ -69,9 +74,14 @@ export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
     const key = keyOf(span.traceId, span.spanId);
     if (!byId.has(key)) byId.set(key, span);
   }
-  const spans = [...byId.values()].toSorted(byStart);
   const parentOf = (span: CapturedSpan): CapturedSpan | undefined =>
     span.parentSpanId === undefined ? undefined : byId.get(keyOf(span.traceId, span.parentSpanId));
+  const memberships = findMemberships(byId.values(), parentOf);
+  const depthOf = (span: CapturedSpan): number => memberships.get(span)?.depth ?? 0;
+  // Start times are coarse: what begins in the same millisecond as its parent still comes after it.
+  const spans = [...byId.values()].toSorted((left, right) =>
+    left.start === right.start ? depthOf(left) - depthOf(right) || left.order - right.order : byStart(left, right),
+  );
 
   const traces = new Map<string, CapturedSpan[]>();
   const children = new Map<CapturedSpan, CapturedSpan[]>();
@@ -87,7 +97,7 @@ export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
     if (engineSession !== undefined) engineSessions.add(engineSession);
   }
 
-  const membership = assignRuns(spans, parentOf);
+  for (const span of spans) memberships.get(span)?.run?.spans.push(span);
   const finished = new Map<OpenRun, Run>();
   const finish = (open: OpenRun): Run => {
     const done = finished.get(open) ?? finishRun(open, open.parent === undefined ? undefined : finish(open.parent));
@@ -95,7 +105,7 @@ export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
     return done;
   };
   const runs = spans.flatMap((span) => {
-    const open = membership.get(span);
+    const open = memberships.get(span)?.run;
     return open?.root === span ? [finish(open)] : [];
   });
   for (const run of runs) if (run.session !== undefined) append(sessions, run.session, run);
@@ -110,18 +120,18 @@ export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
     parentOf,
     childrenOf: (span) => children.get(span) ?? [],
     runOf: (span) => {
-      const open = membership.get(span);
+      const open = memberships.get(span)?.run;
       return open === undefined ? undefined : finished.get(open);
     },
   };
 }
 
-/** The innermost run of every span. Walks up without recursion and survives parents that form a ring. */
-function assignRuns(
-  spans: readonly CapturedSpan[],
+/** The innermost run of every span, and how deep it hangs. Needs no recursion and survives parents that form a ring. */
+function findMemberships(
+  spans: Iterable<CapturedSpan>,
   parentOf: (span: CapturedSpan) => CapturedSpan | undefined,
-): ReadonlyMap<CapturedSpan, OpenRun | undefined> {
-  const known = new Map<CapturedSpan, OpenRun | undefined>();
+): ReadonlyMap<CapturedSpan, Membership> {
+  const known = new Map<CapturedSpan, Membership>();
   for (const span of spans) {
     const path: CapturedSpan[] = [];
     const walked = new Set<CapturedSpan>();
@@ -131,15 +141,16 @@ function assignRuns(
       walked.add(above);
       above = parentOf(above);
     }
-    let run = above === undefined ? undefined : known.get(above);
+    let { run, depth }: Membership = (above === undefined ? undefined : known.get(above)) ?? {
+      run: undefined,
+      depth: 0,
+    };
     for (const below of path.toReversed()) {
-      if (textOf(below.attributes, ATTR_TURNKEEPER_ENGINE_NAME) !== undefined) {
-        run = { root: below, spans: [], parent: run };
-      }
-      known.set(below, run);
+      const beginsRun = textOf(below.attributes, ATTR_TURNKEEPER_ENGINE_NAME) !== undefined;
+      if (beginsRun) run = { root: below, spans: [], parent: run };
+      known.set(below, { run, depth: (depth += 1) });
     }
   }
-  for (const span of spans) known.get(span)?.spans.push(span);
   return known;
 }
 
