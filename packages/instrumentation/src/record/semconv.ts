@@ -32,6 +32,8 @@ export const ATTR_TURNKEEPER_SESSION_PARENT_ID = 'turnkeeper.session.parent_id';
 export const ATTR_TURNKEEPER_SESSION_APPLICATION = 'turnkeeper.session.application';
 /** The session id that another instrumentation had written on the span. */
 export const ATTR_TURNKEEPER_SESSION_OVERWRITTEN = 'turnkeeper.session.overwritten';
+/** What a run waits for: permission, answer, … On the event `run.wait`. */
+export const ATTR_TURNKEEPER_WAIT_REASON = 'turnkeeper.wait.reason';
 /** What a span link means; `previous_turn` on the root span of a run. */
 export const ATTR_TURNKEEPER_LINK_KIND = 'turnkeeper.link.kind';
 /** Value of `turnkeeper.link.kind`: the link leads to the turn before, in the same session. */
@@ -41,6 +43,8 @@ export const LINK_KIND_PREVIOUS_TURN = 'previous_turn';
 
 /** One per run: an event on the run's root span, and a log event. */
 export const EVENT_RUN_START = 'run.start';
+/** An event on the run's root span: from here on the run waits for a person. */
+export const EVENT_RUN_WAIT = 'run.wait';
 /** A log event: once per session. */
 export const EVENT_SESSION_START = 'session.start';
 /** A log event: when an engine says that a session is over. */
@@ -70,6 +74,8 @@ export const ATTR_GEN_AI_WORKFLOW_NAME = 'gen_ai.workflow.name';
 export const ATTR_GEN_AI_REQUEST_MODEL = 'gen_ai.request.model';
 export const ATTR_GEN_AI_RESPONSE_ID = 'gen_ai.response.id';
 export const ATTR_GEN_AI_RESPONSE_MODEL = 'gen_ai.response.model';
+/** From the start of a call, or of a run, to the first piece of its answer. Seconds. */
+export const ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = 'gen_ai.response.time_to_first_chunk';
 /** Why the model stopped, one per choice. */
 export const ATTR_GEN_AI_RESPONSE_FINISH_REASONS = 'gen_ai.response.finish_reasons';
 export const ATTR_GEN_AI_TOOL_NAME = 'gen_ai.tool.name';

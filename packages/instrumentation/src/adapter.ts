@@ -1,0 +1,90 @@
+/**
+ * The contract between an engine's adapter and the core. An adapter turns what one engine says into run events;
+ * spans, sessions, clocks, timers and contexts are the core's. This is the only file of the core an adapter imports.
+ */
+import type { CallId, CallerName, Millis, RunEvent, RunId } from './run-event.ts';
+
+export type * from './run-event.ts';
+export { afterSettled, wrapMethod, type Around } from './wrap-method.ts';
+
+/**
+ * One engine. `Target` is what is observed (a session, a client, a class), `Native` what its seams deliver as plain
+ * data (so that recordings replay), `State` what `translate` remembers; there is one state per attachment.
+ */
+export interface Adapter<Target extends object, Native, State> {
+  /** The engine's name in `turnkeeper.engine.name`: lower case, words joined by hyphens. */
+  readonly name: string;
+  /** The engine's package and the versions this adapter was run on. */
+  readonly engine?: { readonly package: string; readonly range: string };
+  start(target: Target): State;
+  /** Turns one native signal into run events. Pure but for `state`: it reads no clock and calls no engine. */
+  translate(native: Native, state: State): Iterable<RunEvent>;
+  /**
+   * Where work caused by this signal belongs; asked after `translate`, pure. A scope: inside it; `null`: in nobody's
+   * run; `undefined`: where it is.
+   */
+  scope?(native: Native, state: State): Scope | null | undefined;
+  /** Installs all hooks on this target, the same by hand and by patch; returns what removes them. */
+  attach(target: Target, tap: Tap<Native>): () => void;
+  /** Where auto-instrumentation meets targets. */
+  readonly patches?: readonly Patch[];
+}
+
+/** A run, or one call of it. */
+export interface Scope {
+  readonly run: RunId;
+  readonly call?: CallId | undefined;
+}
+
+/** Headers to send along: `traceparent` and what else the configured propagator writes. */
+export type Carrier = Readonly<Record<string, string>>;
+
+/**
+ * Who receives a carrier. `peer`: a process that serves this one conversation, or one turn's own message to it; it
+ * also gets the session's id. A host gets the trace context, and baggage only by the propagator's own list.
+ */
+export type Destination = 'peer' | { readonly host: string };
+
+/** What `attach` speaks to. No member throws; `work` always runs, and what it returns or throws is passed on. */
+export interface Tap<Native> {
+  /** One native signal. */
+  deliver(native: Native): void;
+  /**
+   * `work` may become this run. The caller's context and clock are read now, and owners are looked at for an attached
+   * session; there is no span before `translate` yields the run's start. When `work` has settled without one, the run
+   * is forgotten.
+   */
+  run<T>(run: RunId, owners: readonly object[], work: () => T): T;
+  /** Delivers, then runs `work` in the scope of this signal. */
+  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T;
+  /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
+  inside<T>(scope: Scope, work: () => T): T;
+  /** The same for a lazy stream: every step of its iteration runs in this scope. */
+  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I): I;
+  /** Runs `work` in nobody's run: for connections and loops that several conversations share. */
+  outside<T>(work: () => T): T;
+  /** The innermost open run executing here: its id where it is this attachment's, `null` where it is another's. */
+  here(): RunId | null | undefined;
+  /** A new id for a run. */
+  mint(): RunId;
+  /** Keeps the context that is active now under a name, for runs whose start comes in another one. */
+  caller(name: CallerName): void;
+  /** Delivers later, unless the attachment ends first. Returns what cancels it. */
+  later(milliseconds: number, native: Native): () => void;
+  /** Runs the adapter's own code where the engine would suffer from its failure, as in a listener. */
+  guard(work: () => void): void;
+  /** The core's clock. */
+  now(): Millis;
+  /** Says once, in the diagnostic log, that something is not as the adapter expects. */
+  warn(message: string): void;
+}
+
+/**
+ * An export of a module that leads to targets. Without `methods` the export is the target, observed when it is
+ * loaded. With them, `this` of these methods of its prototype is, observed at its first call.
+ */
+export interface Patch {
+  readonly module: string;
+  readonly export: string;
+  readonly methods?: readonly string[];
+}

@@ -1,0 +1,167 @@
+import type { RunId, Usage } from '../../adapter.ts';
+
+/**
+ * What is observed of Pi: an `AgentSession` of `@earendil-works/pi-coding-agent`. By its shape, so that every version
+ * from 0.79 to 1.5 fits and nobody needs its types.
+ */
+export interface PiSession {
+  readonly sessionId: string;
+  readonly agent: object;
+  readonly model?: unknown;
+  subscribe(listener: (event: unknown) => void): () => void;
+}
+
+/** The methods of a session that can start a run. */
+export type PiMethod = 'prompt' | 'sendCustomMessage' | 'compact' | 'navigateTree';
+
+/** What Pi's seams deliver: plain data, as recordings hold it. */
+export type PiNative =
+  | {
+      readonly kind: 'called';
+      readonly run: RunId;
+      readonly via: PiMethod;
+      readonly session?: string | undefined;
+      readonly provider?: string | undefined;
+      readonly input?: unknown;
+    }
+  | { readonly kind: 'returned'; readonly run: RunId; readonly failure?: string | undefined }
+  | { readonly kind: 'event'; readonly place: PiPlace; readonly event: PiEvent }
+  | {
+      readonly kind: 'model';
+      readonly place: PiPlace;
+      readonly call: string;
+      readonly model?: string | undefined;
+      readonly provider?: string | undefined;
+      readonly input?: unknown;
+    }
+  | { readonly kind: 'model-output'; readonly call: string }
+  | {
+      readonly kind: 'model-end';
+      readonly call: string;
+      readonly message?: PiMessage | undefined;
+      readonly failure?: string | undefined;
+    }
+  | { readonly kind: 'tool'; readonly run?: RunId | undefined; readonly id: string }
+  | { readonly kind: 'disposed' };
+
+/** Where work shows: in the run that was executing there, else perhaps in one that nobody called. */
+export interface PiPlace {
+  readonly run?: RunId | undefined;
+  /** An id for the run that nobody called, and what it would need to know. */
+  readonly fresh: RunId;
+  readonly session?: string | undefined;
+  readonly provider?: string | undefined;
+}
+
+/** The session events that say something about a run. */
+export type PiEvent =
+  | { readonly type: 'agent_start' }
+  | { readonly type: 'message_end'; readonly message: PiMessage }
+  | {
+      readonly type: 'tool_execution_start';
+      readonly toolCallId: string;
+      readonly toolName: string;
+      readonly args?: unknown;
+    }
+  | {
+      readonly type: 'tool_execution_end';
+      readonly toolCallId: string;
+      readonly isError: boolean;
+      readonly result?: unknown;
+    }
+  | { readonly type: 'agent_settled'; readonly aborted?: boolean | undefined };
+
+/** What an assistant's message tells besides its content. */
+export interface PiMessage {
+  readonly model?: string | undefined;
+  readonly responseId?: string | undefined;
+  readonly stopReason?: string | undefined;
+  readonly errorMessage?: string | undefined;
+  readonly usage?: Usage | undefined;
+  readonly content?: unknown;
+}
+
+/** A session event as one of those above; undefined for all others. Called often: the cheap test comes first. */
+export function readEvent(value: unknown): PiEvent | undefined {
+  if (!isRecord(value)) return undefined;
+  switch (value['type']) {
+    case 'agent_start':
+      return { type: 'agent_start' };
+    case 'message_end': {
+      const message = value['message'];
+      return isRecord(message) && message['role'] === 'assistant'
+        ? { type: 'message_end', message: readMessage(message) }
+        : undefined;
+    }
+    case 'tool_execution_start': {
+      const { toolCallId, toolName, args } = value;
+      if (typeof toolCallId !== 'string') return undefined;
+      return { type: 'tool_execution_start', toolCallId, toolName: text(toolName) ?? 'unknown', args };
+    }
+    case 'tool_execution_end': {
+      const { toolCallId, isError, result } = value;
+      if (typeof toolCallId !== 'string') return undefined;
+      return { type: 'tool_execution_end', toolCallId, isError: isError === true, result };
+    }
+    case 'agent_settled':
+      return { type: 'agent_settled', aborted: value['aborted'] === true };
+    default:
+      return undefined;
+  }
+}
+
+/** What `stream.result()` gives, and what `message_end` carries. */
+export function readMessage(value: unknown): PiMessage {
+  if (!isRecord(value)) return {};
+  return {
+    model: text(value['responseModel']) ?? text(value['model']),
+    responseId: text(value['responseId']),
+    stopReason: text(value['stopReason']),
+    errorMessage: text(value['errorMessage']),
+    usage: readUsage(value['usage']),
+    content: value['content'],
+  };
+}
+
+/** Pi counts cached tokens beside `input`; the conventions count them in it. */
+function readUsage(value: unknown): Usage | undefined {
+  if (!isRecord(value)) return undefined;
+  const [input, output, cacheRead, cacheWrite] = ['input', 'output', 'cacheRead', 'cacheWrite'].map((key) =>
+    count(value[key]),
+  );
+  if (input === undefined && output === undefined) return undefined;
+  return {
+    input: (input ?? 0) + (cacheRead ?? 0) + (cacheWrite ?? 0),
+    output,
+    cacheRead,
+    cacheWrite,
+    reasoning: count(value['reasoning']),
+  };
+}
+
+/** A model as Pi passes it to its stream function. */
+export function readModel(value: unknown): {
+  readonly id?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly host: string;
+} {
+  if (!isRecord(value)) return { host: '' };
+  const { id, provider, baseUrl } = value;
+  return { id: text(id), provider: text(provider), host: hostOf(baseUrl) };
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+function hostOf(url: unknown): string {
+  return typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : '';
+}

@@ -1,0 +1,192 @@
+import type { Outcome, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { PiEvent, PiMessage, PiMethod, PiNative, PiPlace } from './native.ts';
+
+interface PiRun {
+  readonly via: PiMethod | 'event' | 'model';
+  readonly session: string | undefined;
+  readonly provider: string | undefined;
+  readonly input?: unknown;
+  hasBegun: boolean;
+  /** The assistant's last message: it says how the run went, for `prompt()` resolves in any case. */
+  last: PiMessage | undefined;
+}
+
+/** What is known of one session. It works on one turn at a time; upkeep may run beside it. */
+export interface PiState {
+  readonly runs: Map<RunId, PiRun>;
+  /** The runs of open model calls. */
+  readonly calls: Map<string, RunId>;
+  /** The turn that is going on. */
+  current: RunId | undefined;
+}
+
+export function start(): PiState {
+  return { runs: new Map(), calls: new Map(), current: undefined };
+}
+
+/** Upkeep is no turn of the conversation. */
+const TASKS: Partial<Record<PiRun['via'], string>> = {
+  compact: 'compact',
+  navigateTree: 'summarize_branch',
+  model: 'upkeep',
+};
+
+export function* translate(native: PiNative, state: PiState): Iterable<RunEvent> {
+  switch (native.kind) {
+    case 'called': {
+      const { run, via, session, provider, input } = native;
+      state.runs.set(run, { via, session, provider, input, hasBegun: false, last: undefined });
+      return;
+    }
+    case 'returned':
+      yield* end(native.run, state, native.failure === undefined ? undefined : { kind: 'error', type: native.failure });
+      return;
+    case 'event':
+      yield* translateEvent(native.place, native.event, state);
+      return;
+    case 'model': {
+      const run = ownerOf(native.place, state, 'model');
+      yield* begin(run, state);
+      state.calls.set(native.call, run);
+      const { call, model, provider, input } = native;
+      yield { type: 'model.start', run, call, model, provider, input: () => input };
+      return;
+    }
+    case 'model-output': {
+      const run = state.calls.get(native.call);
+      if (run !== undefined) yield { type: 'model.output', run, call: native.call };
+      return;
+    }
+    case 'model-end':
+      yield* endModel(native, state);
+      return;
+    case 'disposed':
+      for (const run of state.runs.keys()) yield* end(run, state, { kind: 'cancelled' });
+      return;
+    case 'tool':
+      return;
+  }
+}
+
+export function scope(native: PiNative, state: PiState): Scope | undefined {
+  if (native.kind === 'model') {
+    const run = state.calls.get(native.call);
+    return run === undefined ? undefined : { run, call: native.call };
+  }
+  if (native.kind === 'tool') {
+    const run = native.run ?? state.current;
+    return run === undefined ? undefined : { run, call: native.id };
+  }
+  return undefined;
+}
+
+function* translateEvent(place: PiPlace, event: PiEvent, state: PiState): Iterable<RunEvent> {
+  switch (event.type) {
+    case 'agent_start':
+      yield* begin(ownerOf(place, state, 'event'), state);
+      return;
+    case 'message_end': {
+      const run = state.runs.get(ongoing(place, state) ?? '');
+      if (run) run.last = event.message;
+      return;
+    }
+    case 'tool_execution_start': {
+      const run = ongoing(place, state);
+      if (run === undefined) return;
+      const { toolCallId, toolName, args } = event;
+      yield { type: 'tool.start', run, call: toolCallId, callId: toolCallId, tool: toolName, input: () => args };
+      return;
+    }
+    case 'tool_execution_end': {
+      const run = ongoing(place, state);
+      if (run === undefined) return;
+      const outcome: Outcome = event.isError ? { kind: 'error', type: 'tool_error' } : { kind: 'ok' };
+      yield { type: 'tool.end', run, call: event.toolCallId, outcome, output: () => event.result };
+      return;
+    }
+    case 'agent_settled': {
+      const run = ongoing(place, state);
+      if (run !== undefined) yield* end(run, state, event.aborted ? { kind: 'cancelled' } : undefined);
+      return;
+    }
+  }
+}
+
+/** The turn that an event belongs to: a message queued by `steer` comes in a call of its own, inside the turn. */
+function ongoing({ run }: PiPlace, state: PiState): RunId | undefined {
+  if (state.current !== undefined) return state.current;
+  return run !== undefined && state.runs.get(run)?.hasBegun ? run : undefined;
+}
+
+/** The run that shows work here: that of the call it happens in, else the turn going on, else one that nobody called. */
+function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId {
+  const { run, fresh, session, provider } = place;
+  const called = run === undefined ? undefined : state.runs.get(run);
+  if (
+    run !== undefined &&
+    called &&
+    (called.hasBegun || state.current === undefined || TASKS[called.via] !== undefined)
+  )
+    return run;
+  if (state.current !== undefined) return state.current;
+  state.runs.set(fresh, { via, session, provider, hasBegun: false, last: undefined });
+  return fresh;
+}
+
+function* begin(id: RunId, state: PiState): Iterable<RunEvent> {
+  const run = state.runs.get(id);
+  if (!run || run.hasBegun) return;
+  run.hasBegun = true;
+  const task = TASKS[run.via];
+  if (task === undefined) state.current = id;
+  const { session, provider, input } = run;
+  yield { type: 'run.start', run: id, agent: 'pi', provider, session, task, input: () => input };
+}
+
+function* endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiState): Iterable<RunEvent> {
+  const { call, message, failure } = native;
+  const id = state.calls.get(call);
+  if (id === undefined) return;
+  state.calls.delete(call);
+  const run = state.runs.get(id);
+  if (run && message) run.last = message;
+  const outcome: Outcome = failure === undefined ? outcomeOf(message) : { kind: 'error', type: failure };
+  yield {
+    type: 'model.end',
+    run: id,
+    call,
+    outcome,
+    usage: message?.usage,
+    model: message?.model,
+    response: message?.responseId,
+    finish: finishOf(message?.stopReason),
+    output: () => message?.content,
+  };
+  if (run?.via === 'model') yield* end(id, state);
+}
+
+function* end(id: RunId, state: PiState, outcome?: Outcome): Iterable<RunEvent> {
+  const run = state.runs.get(id);
+  if (!run) return;
+  state.runs.delete(id);
+  for (const [call, owner] of state.calls) if (owner === id) state.calls.delete(call);
+  if (state.current === id) state.current = undefined;
+  if (run.hasBegun)
+    yield { type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last), output: () => run.last?.content };
+}
+
+function outcomeOf(message: PiMessage | undefined): Outcome {
+  if (message?.stopReason === 'aborted') return { kind: 'cancelled' };
+  return message?.stopReason === 'error' ? { kind: 'error', type: errorType(message.errorMessage) } : { kind: 'ok' };
+}
+
+/** Pi has words only; where they begin with the provider's HTTP status, that is what `error.type` says. */
+function errorType(words: string | undefined): string {
+  return /^(?:\D{0,60}\()?([45]\d{2})\b/.exec(words ?? '')?.[1] ?? 'provider_error';
+}
+
+const FINISH: Readonly<Record<string, string>> = { toolUse: 'tool_call', aborted: 'error' };
+
+function finishOf(stopReason: string | undefined): string[] | undefined {
+  return stopReason === undefined ? undefined : [FINISH[stopReason] ?? stopReason];
+}

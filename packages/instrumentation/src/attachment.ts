@@ -1,0 +1,349 @@
+import { randomUUID } from 'node:crypto';
+import { diag, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import type {
+  Adapter,
+  Carrier,
+  CallerName,
+  Destination,
+  Millis,
+  RunEvent,
+  RunId,
+  RunStart,
+  Scope,
+  Tap,
+} from './adapter.ts';
+import { Clock } from './clock.ts';
+import { HeldRuns } from './held-runs.ts';
+import type { Ledger } from './ledger.ts';
+import { carrierFor } from './propagation/carriers.ts';
+import { Run, type Recorder } from './run.ts';
+import { activeContext, frameIn, runInContext } from './session/active-session.ts';
+import { resolveSession } from './session/resolve-session.ts';
+import { Session } from './session/session.ts';
+import { isTracingSuppressed } from './suppression.ts';
+import { afterSettled } from './wrap-method.ts';
+
+/** What an attachment works with; the same for all attachments of one instrumentation. */
+export interface AttachmentSettings {
+  readonly recorder: Recorder;
+  readonly ledger: () => Ledger;
+  /** What a session without any id gets. */
+  readonly fallback: 'none' | 'generate';
+  /** A run without an event for this long is closed as abandoned. Milliseconds. */
+  readonly idleTimeoutMillis: number;
+  /** How long a run waits for an id that an engine may give late. Milliseconds. */
+  readonly sessionDeadlineMillis: number;
+}
+
+/** How many runs one attachment keeps open; the oldest is closed as abandoned. */
+const MAX_RUNS = 20_000;
+
+const noCarrier = (): Carrier => ({});
+
+/**
+ * One adapter on one target: the table of its runs, and the tap that the adapter speaks to. The error boundary: nothing
+ * that the adapter, a recorder or this does wrong reaches the host.
+ */
+export class Attachment<Target extends object, Native, State> implements Tap<Native> {
+  /** An option of the call that observes. */
+  explicitSession: unknown;
+  readonly #adapter: Adapter<Target, Native, State>;
+  readonly #state: State;
+  readonly #settings: AttachmentSettings;
+  readonly #clock = new Clock();
+  readonly #runs = new Map<RunId, Run>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #reported = new Set<string>();
+  readonly #held = new HeldRuns((milliseconds, work) => this.#after(milliseconds, work));
+  #watchdog: NodeJS.Timeout | undefined;
+  #minted = 0;
+  #hasFailed = false;
+  #stopped = false;
+
+  constructor(adapter: Adapter<Target, Native, State>, target: Target, settings: AttachmentSettings) {
+    this.#adapter = adapter;
+    this.#settings = settings;
+    this.#state = adapter.start(target);
+  }
+
+  /** How many runs are pending or open. */
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  deliver(native: Native): void {
+    if (this.#stopped) return;
+    this.#guard('translate', () => {
+      const at = this.#clock.now();
+      for (const event of this.#adapter.translate(native, this.#state)) this.#receive(event, event.at ?? at);
+    });
+  }
+
+  run<T>(id: RunId, owners: readonly object[], work: () => T): T {
+    const base = activeContext();
+    if (this.#stopped || isTracingSuppressed(base)) return work();
+    const run = this.#guard('run', () => this.#open(id, base, owners));
+    if (!run) return work();
+    let result: T;
+    try {
+      result = runInContext(run.context, work);
+    } catch (error) {
+      this.#left(run);
+      throw error;
+    }
+    return afterSettled(result, () => this.#left(run));
+  }
+
+  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T {
+    this.deliver(native);
+    const scope = this.#stopped ? undefined : this.#guard('scope', () => this.#adapter.scope?.(native, this.#state));
+    if (scope === null) return this.outside(() => work(noCarrier));
+    const within = scope && this.#contextOf(scope);
+    if (!within) return work(noCarrier);
+    return runInContext(within, () => work((to) => this.#guard('carrier', () => carrierFor(within, to)) ?? {}));
+  }
+
+  inside<T>(scope: Scope, work: () => T): T {
+    const within = this.#contextOf(scope);
+    return within ? runInContext(within, work) : work();
+  }
+
+  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I): I {
+    const within = this.#contextOf(scope);
+    if (!within) return stream;
+    const iterate = stream[Symbol.asyncIterator].bind(stream);
+    const placed = this.#guard('through', () =>
+      Reflect.defineProperty(stream, Symbol.asyncIterator, {
+        value: () => iteratorIn(within, runInContext(within, iterate)),
+        configurable: true,
+        writable: true,
+      }),
+    );
+    if (!placed) this.warn('a stream cannot be followed: it is frozen');
+    return stream;
+  }
+
+  outside<T>(work: () => T): T {
+    return runInContext(ROOT_CONTEXT, work);
+  }
+
+  here(): RunId | null | undefined {
+    const run = frameIn(activeContext())?.run;
+    if (run?.phase() !== 'open' && run?.phase() !== 'pending') return undefined;
+    return run.attachment === this ? run.id : null;
+  }
+
+  mint(): RunId {
+    this.#minted += 1;
+    return `run-${this.#minted}`;
+  }
+
+  caller(name: CallerName): void {
+    this.#guard('caller', () => this.#release(this.#held.name(name, activeContext())));
+  }
+
+  later(milliseconds: number, native: Native): () => void {
+    return this.#after(milliseconds, () => this.deliver(native));
+  }
+
+  guard(work: () => void): void {
+    if (!this.#stopped) this.#guard('listener', work);
+  }
+
+  now(): Millis {
+    return this.#clock.now();
+  }
+
+  warn(message: string): void {
+    this.#settings.ledger().warnOnce(`${this.#adapter.name}: ${message}`);
+  }
+
+  /** Closes what is open, as abandoned, and forgets everything. Afterwards, work passed to the tap just runs. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#guard('stop', () => this.#release(this.#held.all()));
+    for (const run of this.#runs.values()) this.#abandon(run);
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
+  }
+
+  #receive(event: RunEvent, at: Millis): void {
+    this.#guard(event.type, () => {
+      if (this.#held.keep(event, at)) return;
+      if (event.type === 'run.start') this.#start(event, at);
+      else this.#handle(event, at);
+    });
+  }
+
+  #start(event: RunStart, at: Millis): void {
+    if (this.#runs.get(event.run)?.isOpen) return;
+    if (event.caller !== undefined && !this.#runs.has(event.run)) {
+      const known = this.#held.callerOf(event, at, () => this.#release(this.#held.give(event.run)));
+      if (known) this.#begin(event, at, known);
+      return;
+    }
+    this.#begin(event, at, activeContext());
+  }
+
+  #begin(event: RunStart, at: Millis, base: Context): void {
+    if (!this.#runs.has(event.run) && isTracingSuppressed(base)) return;
+    const run = this.#runs.get(event.run) ?? this.#open(event.run, base, []);
+    if (this.#isDuplicate(run)) {
+      this.#drop(run);
+      return;
+    }
+    run.begin(event, at);
+    if (!run.session.isSettled && run.ownsSession) {
+      this.#after(this.#settings.sessionDeadlineMillis, () => this.#settle(run));
+    }
+  }
+
+  #handle(event: Exclude<RunEvent, RunStart>, at: Millis): void {
+    const run = this.#runs.get(event.run);
+    if (!run) return;
+    if (event.type === 'session.bind') {
+      run.bind(event);
+      return;
+    }
+    if (event.type === 'run.end') this.#settle(run);
+    run.handle(event, at);
+    if (!run.isOpen && !run.isPending) this.#runs.delete(run.id);
+  }
+
+  /** A run in the shadow of one that is over does not belong in it: it starts where that one did. */
+  #open(id: RunId, active: Context, owners: readonly object[]): Run {
+    const around = frameIn(active);
+    const base = around?.run?.phase() === 'closed' ? around.run.base : active;
+    if (this.#runs.size === 0) this.#clock.anchor();
+    const { session, ownsSession } = this.#sessionFor(base, owners);
+    const run = new Run(
+      { id, engine: this.#adapter.name, attachment: this, base, calledAt: this.#clock.now(), session, ownsSession },
+      this.#settings.recorder,
+    );
+    this.#runs.set(id, run);
+    this.#watch();
+    return run;
+  }
+
+  #sessionFor(base: Context, _owners: readonly object[]): { session: Session; ownsSession: boolean } {
+    const around = frameIn(base);
+    const inherited = around?.session;
+    const resolved = resolveSession({ explicit: this.explicitSession, context: inherited?.id }, (source, problem) =>
+      this.warn(`the ${source} session id is ignored: ${problem}`),
+    );
+    const enclosing = around?.run?.phase() === 'open' ? inherited : undefined;
+    // Inside a run whose own id is still to come, this run waits for the same one.
+    const isInherited = resolved ? resolved.source === 'context' : enclosing !== undefined;
+    if (inherited && isInherited) return { session: inherited, ownsSession: false };
+    const session = new Session({ parent: enclosing });
+    if (resolved) session.bind(resolved.id, resolved.source);
+    return { session, ownsSession: true };
+  }
+
+  /** Two adapters on one call: the inner one sees the same work again, directly inside the outer one's run. */
+  #isDuplicate(run: Run): boolean {
+    const around = frameIn(run.base)?.run;
+    if (around === undefined || around.engine === run.engine || around.phase() !== 'open') return false;
+    return around.kind === 'run' || around.kind === 'model';
+  }
+
+  /** The call that a run came from is over. */
+  #left(run: Run): void {
+    if (run.isPending) this.#drop(run);
+    else if (run.isOpen && this.#hasFailed) this.#abandon(run);
+  }
+
+  #drop(run: Run): void {
+    this.#runs.delete(run.id);
+    run.forget();
+    this.#settle(run);
+  }
+
+  #abandon(run: Run): void {
+    this.#runs.delete(run.id);
+    this.#guard('abandon', () => {
+      run.forget();
+      this.#settle(run);
+      run.end({ kind: 'error', type: 'abandoned' }, run.lastEventAt);
+    });
+  }
+
+  /** No engine will name this session any more. */
+  #settle(run: Run): void {
+    if (!run.ownsSession || run.session.isSettled) return;
+    if (run.isOpen && this.#settings.fallback === 'generate') run.session.bind(randomUUID(), 'generated');
+    else run.session.settle();
+  }
+
+  #release(events: readonly { readonly event: RunEvent; readonly at: Millis; readonly base: Context }[]): void {
+    for (const { event, at, base } of events) {
+      if (event.type === 'run.start') this.#guard('run.start', () => this.#begin(event, at, base));
+      else this.#receive(event, at);
+    }
+  }
+
+  #contextOf(scope: Scope): Context | undefined {
+    return this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
+  }
+
+  #watch(): void {
+    if (this.#runs.size > MAX_RUNS) {
+      const oldest = this.#runs.values().next();
+      if (!oldest.done) this.#abandon(oldest.value);
+    }
+    if (this.#watchdog) return;
+    const { idleTimeoutMillis } = this.#settings;
+    this.#watchdog = setInterval(() => {
+      const limit = this.#clock.now() - idleTimeoutMillis;
+      for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
+      if (this.#runs.size > 0) return;
+      clearInterval(this.#watchdog);
+      this.#watchdog = undefined;
+    }, idleTimeoutMillis / 4).unref();
+  }
+
+  #after(milliseconds: number, work: () => void): () => void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#guard('timer', work);
+    }, milliseconds).unref();
+    this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+  }
+
+  #guard<T>(what: string, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#hasFailed = true;
+      if (!this.#reported.has(what)) {
+        this.#reported.add(what);
+        diag.error(
+          `turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`,
+          error,
+        );
+      }
+      return undefined;
+    }
+  }
+}
+
+/** Every step of the iteration runs in this context: a generator resumes in that of whoever asks for its next value. */
+function iteratorIn(within: Context, iterator: AsyncIterator<unknown>): AsyncIterableIterator<unknown> {
+  const step = (method: 'return' | 'throw') =>
+    iterator[method] && { [method]: (value?: unknown) => runInContext(within, () => iterator[method]?.(value)) };
+  return {
+    next: (...given) => runInContext(within, () => iterator.next(...given)),
+    ...step('return'),
+    ...step('throw'),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

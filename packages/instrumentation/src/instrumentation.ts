@@ -1,0 +1,147 @@
+import { trace, type TracerProvider } from '@opentelemetry/api';
+import {
+  InstrumentationBase,
+  InstrumentationNodeModuleDefinition,
+  type InstrumentationConfig,
+} from '@opentelemetry/instrumentation';
+import type { Adapter, Patch } from './adapter.ts';
+import { pi } from './adapters/pi/index.ts';
+import { isObserved, observeWith, type Observation, type RunOptions } from './observe.ts';
+import { SCOPE_NAME, VERSION } from './version.ts';
+import { wrapMethod } from './wrap-method.ts';
+
+/** The engines that there are adapters for, by the names that `engines` takes. */
+export type EngineName = 'pi';
+
+/** An adapter of any engine. */
+type AnyAdapter = Adapter<object, unknown, unknown>;
+
+/** The only place in the core that knows the adapters. */
+const ADAPTERS: Readonly<Record<EngineName, AnyAdapter>> = { pi };
+
+export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
+  /** Which engines to observe; all by default. One that is not installed costs nothing. */
+  readonly engines?: readonly EngineName[];
+}
+
+/** The engines' package names: all that a module hook needs to look at. */
+export function enginePackages(engines: readonly EngineName[] = ENGINE_NAMES): string[] {
+  const patches = engines.flatMap((name): readonly Patch[] => ADAPTERS[name].patches ?? []);
+  return [...new Set(patches.map(({ module }) => module))];
+}
+
+/** The names that `engines` takes. */
+export const ENGINE_NAMES: readonly EngineName[] = ['pi'];
+
+/**
+ * Observes every runner engine that the process loads, under one session id for each conversation. For
+ * `registerInstrumentations` and NodeSDK; engines that are ES modules also need the module hook of
+ * `node --import @turnkeeper/instrumentation/register`, or are observed by hand with `observe`.
+ */
+export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperConfig> {
+  /** The exports of every copy of a module that was loaded, while enabled with what takes its patches away. */
+  readonly #loaded = new Map<object, { readonly module: string; unpatch: (() => void) | undefined }>();
+  /** What is observed, to stop it when disabled. Weak: an observation goes with its target. */
+  readonly #observations = new Set<WeakRef<Observation>>();
+  readonly #gone = new FinalizationRegistry<WeakRef<Observation>>((observation) =>
+    this.#observations.delete(observation),
+  );
+  #provider: TracerProvider | undefined;
+
+  constructor(config: TurnkeeperConfig = {}) {
+    // The base class enables itself in its constructor, before the fields of this one exist.
+    super(SCOPE_NAME, VERSION, { ...config, enabled: false });
+    if (config.enabled === false) return;
+    this.setConfig(config);
+    this.enable();
+  }
+
+  override setTracerProvider(provider: TracerProvider): void {
+    super.setTracerProvider(provider);
+    this.#provider = provider;
+  }
+
+  override enable(): void {
+    super.enable();
+    for (const exports of this.#loaded.keys()) this.#patch(exports);
+  }
+
+  /** Takes every patch away and stops every observation; what is open is closed. */
+  override disable(): void {
+    super.disable();
+    for (const loaded of this.#loaded.values()) {
+      loaded.unpatch?.();
+      loaded.unpatch = undefined;
+    }
+    for (const observation of this.#observations) observation.deref()?.stop();
+    this.#observations.clear();
+  }
+
+  protected override init(): InstrumentationNodeModuleDefinition[] {
+    return enginePackages(this.getConfig().engines).map(
+      (module) =>
+        new InstrumentationNodeModuleDefinition(module, ['*'], (exports: unknown) => {
+          if (isObject(exports)) this.#load(module, exports);
+          return exports;
+        }),
+    );
+  }
+
+  #load(module: string, exports: object): void {
+    if (!this.#loaded.has(exports)) this.#loaded.set(exports, { module, unpatch: undefined });
+    this.#patch(exports);
+  }
+
+  #patch(exports: object): void {
+    const loaded = this.#loaded.get(exports);
+    if (!loaded || loaded.unpatch) return;
+    const undo = ENGINE_NAMES.filter((name) => this.getConfig().engines?.includes(name) ?? true).flatMap((name) => {
+      const adapter = ADAPTERS[name];
+      const patches = adapter.patches?.filter(({ module }) => module === loaded.module) ?? [];
+      return patches.flatMap((patch) => this.#apply(adapter, patch, exports));
+    });
+    loaded.unpatch = () => undo.forEach((step) => step());
+  }
+
+  #apply(adapter: AnyAdapter, patch: Patch, exports: object): (() => void)[] {
+    const exported: unknown = Reflect.get(exports, patch.export);
+    if (!isObject(exported)) {
+      this._diag.debug(`${patch.module} has no export ${patch.export}: it is not observed`);
+      return [];
+    }
+    if (!patch.methods) {
+      this.#observe(adapter, exported);
+      return [];
+    }
+    const prototype: unknown = Reflect.get(exported, 'prototype');
+    if (!isObject(prototype)) return [];
+    return patch.methods.flatMap((method) => this.#meet(adapter, prototype, method) ?? []);
+  }
+
+  /** At a target's first call: observe it, and make the call again through the hook that is on the target now. */
+  #meet(adapter: AnyAdapter, prototype: object, method: string): (() => void) | undefined {
+    return wrapMethod(prototype, method, (proceed, args, self) => {
+      if (!isObject(self) || isObserved(adapter, self)) return proceed(...args);
+      this.#observe(adapter, self);
+      const hooked: unknown = Object.hasOwn(self, method) ? Reflect.get(self, method) : undefined;
+      return typeof hooked === 'function' ? Reflect.apply(hooked, self, args) : proceed(...args);
+    });
+  }
+
+  #observe(adapter: AnyAdapter, target: object): void {
+    if (isObserved(adapter, target)) return;
+    const observation = observeWith(
+      adapter,
+      target,
+      this.getConfig(),
+      () => this.#provider ?? trace.getTracerProvider(),
+    );
+    const reference = new WeakRef(observation);
+    this.#observations.add(reference);
+    this.#gone.register(observation, reference);
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}

@@ -1,0 +1,147 @@
+import { diag, trace, type TracerProvider } from '@opentelemetry/api';
+import type { Adapter } from './adapter.ts';
+import { Attachment, type AttachmentSettings } from './attachment.ts';
+import { Ledger } from './ledger.ts';
+import type { RunInfo } from './record/events.ts';
+import { SpanRecorder } from './record/spans.ts';
+import { SCOPE_NAME, VERSION } from './version.ts';
+
+/** What a user can set wherever engines are observed. */
+export interface RunOptions {
+  /** What a session gets that nobody names: `none` (default), or `generate`, a `session.id` of our own. */
+  readonly fallback?: 'none' | 'generate';
+  /** Called once for each run, when its session is known, or known to have no id. What it throws is swallowed. */
+  readonly onRunStart?: (run: RunInfo) => void;
+  /** A run without a sign of life for this long is closed as abandoned. Milliseconds; 30 minutes by default. */
+  readonly idleTimeoutMillis?: number;
+}
+
+export interface ObserveOptions extends RunOptions {
+  /** The platform's session id: it beats every other. 1 to 128 printable characters. */
+  readonly session?: string;
+  /** Where spans go; the global provider by default. */
+  readonly tracerProvider?: TracerProvider;
+}
+
+/** One engine under observation. */
+export interface Observation {
+  /** The metadata of the runs that have begun, oldest first; the last 256 of them. */
+  runs(): readonly RunInfo[];
+  /** Takes every hook away and closes what is open. */
+  stop(): void;
+}
+
+/** Where spans go, which an instrumentation may be told later than it is built. */
+export type ProviderOf = () => TracerProvider;
+
+const MAX_RUNS = 256;
+const IDLE_TIMEOUT = 30 * 60_000;
+const SESSION_DEADLINE = 5_000;
+
+/** A symbol of the registry: two instrumentations, or two copies of this package, attach once. */
+const OBSERVED = Symbol.for('turnkeeper.observed');
+
+/**
+ * Observes one target of an engine: every run on it is traced until `stop`, under one session id. Observing a target
+ * twice is observing it once: the first observation is returned, and a session given later takes effect from its next
+ * run on. Never throws: what cannot be observed is named in the diagnostic log.
+ */
+export function observe<Target extends object, Native, State>(
+  adapter: Adapter<Target, Native, State>,
+  target: Target,
+  options: ObserveOptions = {},
+): Observation {
+  const { tracerProvider } = options;
+  return observeWith(adapter, target, options, () => tracerProvider ?? trace.getTracerProvider());
+}
+
+/** As `observe`, with a provider that may change. */
+export function observeWith<Target extends object, Native, State>(
+  adapter: Adapter<Target, Native, State>,
+  target: Target,
+  options: ObserveOptions,
+  provider: ProviderOf,
+): Observation {
+  try {
+    const observed = observationsOf(target);
+    const existing = observed.get(adapter.name);
+    if (existing) {
+      if (options.session !== undefined) existing.useSession(options.session);
+      return existing;
+    }
+    const observation = attach(adapter, target, options, provider, () => observed.delete(adapter.name));
+    observed.set(adapter.name, observation);
+    return observation;
+  } catch (error) {
+    diag.error(`turnkeeper: ${adapter.name}: this target cannot be observed`, error);
+    return { runs: () => [], stop: () => {} };
+  }
+}
+
+/** Whether this very target is under observation by this engine's adapter. */
+export function isObserved(adapter: { readonly name: string }, target: object): boolean {
+  const existing: unknown = Object.hasOwn(target, OBSERVED) ? Reflect.get(target, OBSERVED) : undefined;
+  return existing instanceof Map && existing.has(adapter.name);
+}
+
+interface MarkedObservation extends Observation {
+  useSession(id: string): void;
+}
+
+function attach<Target extends object, Native, State>(
+  adapter: Adapter<Target, Native, State>,
+  target: Target,
+  options: ObserveOptions,
+  provider: ProviderOf,
+  onStop: () => void,
+): MarkedObservation {
+  const runs: RunInfo[] = [];
+  const onRunStart = (run: RunInfo): void => {
+    runs.push(run);
+    if (runs.length > MAX_RUNS) runs.shift();
+    try {
+      options.onRunStart?.(run);
+    } catch (error) {
+      diag.warn('turnkeeper: onRunStart threw', error);
+    }
+  };
+  const attachment = new Attachment(adapter, target, settingsOf(options, provider, onRunStart));
+  attachment.explicitSession = options.session;
+  const detach = adapter.attach(target, attachment);
+  return {
+    runs: () => [...runs],
+    useSession: (id) => {
+      attachment.explicitSession = id;
+    },
+    stop: () => {
+      attachment.stop();
+      try {
+        detach();
+      } catch (error) {
+        diag.error(`turnkeeper: ${adapter.name}: its hooks could not be removed`, error);
+      }
+      onStop();
+    },
+  };
+}
+
+function settingsOf(options: RunOptions, provider: ProviderOf, onRunStart: (run: RunInfo) => void): AttachmentSettings {
+  const ledger = (): Ledger => Ledger.of(provider());
+  const tracer = (): ReturnType<TracerProvider['getTracer']> => provider().getTracer(SCOPE_NAME, VERSION);
+  return {
+    recorder: new SpanRecorder({ tracer, ledger, onRunStart }),
+    ledger,
+    fallback: options.fallback ?? 'none',
+    idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
+    sessionDeadlineMillis: SESSION_DEADLINE,
+  };
+}
+
+/** The observations of this very target: one that it inherits through its prototype is another's. */
+function observationsOf(target: object): Map<string, MarkedObservation> {
+  const existing: unknown = Object.hasOwn(target, OBSERVED) ? Reflect.get(target, OBSERVED) : undefined;
+  if (existing instanceof Map) return existing;
+  const observations = new Map<string, MarkedObservation>();
+  Reflect.defineProperty(target, OBSERVED, { value: observations, configurable: true });
+  return observations;
+}

@@ -1,0 +1,198 @@
+import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api';
+import { toHrTime, toStartTime } from '../clock.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
+import type { Millis, ModelEnd, Outcome, RunStart, RunWait, Usage } from '../run-event.ts';
+import { withFrame } from '../session/active-session.ts';
+import { runInfo, runStartAttributes, sourceOf, type RunInfo } from './events.ts';
+import * as semconv from './semconv.ts';
+import { sessionAttributes } from './session-attributes.ts';
+
+/** What the spans are written with. */
+export interface SpanRecorderOptions {
+  readonly tracer: () => Tracer;
+  readonly ledger: () => Ledger;
+  /** A run has begun and its session is known, or known to have no id. */
+  readonly onRunStart: (info: RunInfo) => void;
+}
+
+/**
+ * Writes a run as spans: invoke_agent (or invoke_workflow) above chat and execute_tool. A span whose session is not
+ * known yet is not ended before it is: its end waits, with its own time.
+ */
+export class SpanRecorder implements Recorder {
+  readonly #options: SpanRecorderOptions;
+
+  constructor(options: SpanRecorderOptions) {
+    this.#options = options;
+  }
+
+  startRun(run: Run, event: RunStart, at: Millis): Span {
+    const operation = operationOf(event);
+    const span = this.#options.tracer().startSpan(
+      operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
+      {
+        kind: event.remote ? SpanKind.CLIENT : SpanKind.INTERNAL,
+        startTime: toStartTime(at),
+        attributes: { ...rootAttributes(run, event, operation), ...sessionAttributes(run.session, operation) },
+      },
+      withFrame(run.base, { session: run.session }),
+    );
+    return span;
+  }
+
+  identify(run: Run, at: Millis): void {
+    const { span, session } = run;
+    if (!span) return;
+    span.setAttributes(sessionAttributes(session, run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined));
+    const source = sourceOf(run);
+    if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
+    this.#noteEngineSession(run, span);
+    if (session.id !== undefined && run.task === undefined && !run.isNested) this.#enterTurn(run, span, session.id);
+    span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
+    this.#options.onRunStart(runInfo(run));
+  }
+
+  bind(run: Run): void {
+    if (run.span && run.session.isSettled) this.#noteEngineSession(run, run.span);
+  }
+
+  reject(run: Run, problem: string): void {
+    this.#options.ledger().warnOnce(`${run.engine} gives a session id that is ignored: ${problem}`);
+  }
+
+  startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span {
+    const { name, kind, operation, attributes } = describeCall(run, event);
+    const span = this.#options.tracer().startSpan(
+      name,
+      {
+        kind,
+        startTime: toStartTime(at),
+        attributes: { ...attributes, ...sessionAttributes(run.session, operation) },
+      },
+      parent,
+    );
+    if (!run.session.isSettled) {
+      run.session.whenKnown(() => span.setAttributes(sessionAttributes(run.session, operation)));
+    }
+    return span;
+  }
+
+  output(_run: Run, span: Span, startedAt: Millis, at: Millis): void {
+    span.setAttribute(semconv.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, Math.max(0, at - startedAt) / 1000);
+  }
+
+  wait(run: Run, event: RunWait, at: Millis): void {
+    const attributes = event.reason === undefined ? {} : { [semconv.ATTR_TURNKEEPER_WAIT_REASON]: event.reason };
+    run.span?.addEvent(semconv.EVENT_RUN_WAIT, attributes, toHrTime(at));
+  }
+
+  endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
+    if (end?.type === 'model.end') call.span.setAttributes(responseAttributes(end));
+    finish(run, call.span, outcome, at);
+  }
+
+  endRun(run: Run, outcome: Outcome, usage: Usage | undefined, at: Millis): void {
+    if (!run.span) return;
+    run.span.setAttributes(usageAttributes(usage));
+    finish(run, run.span, outcome, at);
+  }
+
+  #noteEngineSession(run: Run, span: Span): void {
+    if (run.engineSession !== undefined) {
+      span.setAttribute(semconv.ATTR_TURNKEEPER_ENGINE_SESSION_ID, run.engineSession);
+    }
+    if (run.session.previousId !== undefined) {
+      span.setAttribute(semconv.ATTR_SESSION_PREVIOUS_ID, run.session.previousId);
+    }
+  }
+
+  #enterTurn(run: Run, span: Span, sessionId: string): void {
+    const { number, previous } = this.#options.ledger().enterTurn(sessionId, span.spanContext());
+    run.turn = number;
+    if (!previous) return;
+    const attributes = { [semconv.ATTR_TURNKEEPER_LINK_KIND]: semconv.LINK_KIND_PREVIOUS_TURN };
+    span.addLink({ context: previous.span, attributes });
+  }
+}
+
+function operationOf(event: RunStart): string | undefined {
+  if (event.task !== undefined) return undefined;
+  return event.workflow === undefined ? semconv.OPERATION_INVOKE_AGENT : semconv.OPERATION_INVOKE_WORKFLOW;
+}
+
+function rootAttributes(run: Run, event: RunStart, operation: string | undefined): Attributes {
+  const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine };
+  if (operation !== undefined) {
+    attributes[semconv.ATTR_GEN_AI_OPERATION_NAME] = operation;
+    attributes[semconv.ATTR_GEN_AI_PROVIDER_NAME] = event.provider ?? run.engine;
+    if (event.workflow !== undefined) attributes[semconv.ATTR_GEN_AI_WORKFLOW_NAME] = event.workflow;
+    else attributes[semconv.ATTR_GEN_AI_AGENT_NAME] = run.name;
+  }
+  if (event.remote?.address !== undefined) attributes[semconv.ATTR_SERVER_ADDRESS] = event.remote.address;
+  if (event.remote?.port !== undefined) attributes[semconv.ATTR_SERVER_PORT] = event.remote.port;
+  return attributes;
+}
+
+interface CallDescription {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly operation: string;
+  readonly attributes: Attributes;
+}
+
+function describeCall(run: Run, event: CallStart): CallDescription {
+  switch (event.type) {
+    case 'agent.start': {
+      const operation = semconv.OPERATION_INVOKE_AGENT;
+      return described(operation, event.agent, SpanKind.INTERNAL, {
+        [semconv.ATTR_GEN_AI_AGENT_NAME]: event.agent,
+        [semconv.ATTR_GEN_AI_PROVIDER_NAME]: event.provider ?? run.engine,
+      });
+    }
+    case 'model.start':
+      return described(semconv.OPERATION_CHAT, event.model, SpanKind.CLIENT, {
+        [semconv.ATTR_GEN_AI_REQUEST_MODEL]: event.model,
+        [semconv.ATTR_GEN_AI_PROVIDER_NAME]: event.provider ?? run.engine,
+      });
+    case 'tool.start':
+      return described(semconv.OPERATION_EXECUTE_TOOL, event.tool, SpanKind.INTERNAL, {
+        [semconv.ATTR_GEN_AI_TOOL_NAME]: event.tool,
+        [semconv.ATTR_GEN_AI_TOOL_CALL_ID]: event.callId,
+      });
+  }
+}
+
+function described(operation: string, subject: string | undefined, kind: SpanKind, rest: Attributes): CallDescription {
+  const name = subject === undefined ? operation : `${operation} ${subject}`;
+  return { name, kind, operation, attributes: { [semconv.ATTR_GEN_AI_OPERATION_NAME]: operation, ...rest } };
+}
+
+function responseAttributes(end: ModelEnd): Attributes {
+  return {
+    ...usageAttributes(end.usage),
+    [semconv.ATTR_GEN_AI_RESPONSE_ID]: end.response,
+    [semconv.ATTR_GEN_AI_RESPONSE_MODEL]: end.model,
+    [semconv.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: end.finish && [...end.finish],
+  };
+}
+
+/** Undefined values are not recorded by the SDK. */
+function usageAttributes(usage: Usage = {}): Attributes {
+  return {
+    [semconv.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: usage.input,
+    [semconv.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: usage.output,
+    [semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: usage.cacheRead,
+    [semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS]: usage.cacheWrite,
+    [semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: usage.reasoning,
+  };
+}
+
+/** The status says that something failed, `error.type` says what: the engine's own words may quote a user. */
+function finish(run: Run, span: Span, outcome: Outcome, at: Millis): void {
+  if (outcome.kind !== 'ok') {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    span.setAttribute(semconv.ATTR_ERROR_TYPE, outcome.kind === 'error' ? outcome.type : 'cancelled');
+  }
+  run.session.whenKnown(() => span.end(toHrTime(at)));
+}

@@ -1,0 +1,285 @@
+import { trace, type Context, type Span } from '@opentelemetry/api';
+import { ForwardingSpan } from './record/forwarding-span.ts';
+import type {
+  AgentEnd,
+  AgentStart,
+  CallId,
+  Millis,
+  ModelEnd,
+  ModelStart,
+  Outcome,
+  RunEvent,
+  RunStart,
+  RunWait,
+  SessionBind,
+  ToolEnd,
+  ToolStart,
+  Usage,
+} from './run-event.ts';
+import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/active-session.ts';
+import { sessionIdProblem } from './session/session-id.ts';
+import type { Session } from './session/session.ts';
+
+export type CallStart = AgentStart | ModelStart | ToolStart;
+export type CallEnd = AgentEnd | ModelEnd | ToolEnd;
+
+/** One call of a model, a tool or an agent, while it is open. */
+export interface Call {
+  readonly id: CallId;
+  readonly kind: 'agent' | 'model' | 'tool';
+  readonly startedAt: Millis;
+  /** What work of this call runs in. */
+  readonly context: Context;
+  readonly span: Span;
+  hasOutput: boolean;
+}
+
+/** Writes down what happens in runs. Called in order; ends come once, and after their start. */
+export interface Recorder {
+  /** The run has begun. Returns its span. */
+  startRun(run: Run, event: RunStart, at: Millis): Span;
+  /** The run's session is known, or known to have no id. Once for each run. */
+  identify(run: Run, at: Millis): void;
+  /** The engine has said, after the start, what it calls the conversation. */
+  bind(run: Run): void;
+  /** The engine's id was no good. */
+  reject(run: Run, problem: string): void;
+  /** Returns the call's span, a child of the one in `parent`. */
+  startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span;
+  /** The first output of a call, or of the run itself. */
+  output(run: Run, span: Span, startedAt: Millis, at: Millis): void;
+  /** The run waits for a person. */
+  wait(run: Run, event: RunWait, at: Millis): void;
+  /** `end` is undefined where the run ended around the call. */
+  endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
+  endRun(run: Run, outcome: Outcome, usage: Usage | undefined, at: Millis): void;
+}
+
+/** Where a run comes from. */
+export interface RunOrigin {
+  readonly id: string;
+  readonly engine: string;
+  readonly attachment: object;
+  /** The context of whoever called. */
+  readonly base: Context;
+  readonly calledAt: Millis;
+  readonly session: Session;
+  /** Whether an engine's id may be bound to the session: not where it was inherited. */
+  readonly ownsSession: boolean;
+}
+
+/** How many ended calls a run remembers, to tell a repeated signal from a new call. */
+const MAX_ENDED_CALLS = 10_000;
+
+/**
+ * One run: pending from the call that may become it, open from the first evidence of work, closed by its end. Keeps
+ * the order: an end without a start, a second start and anything after the end are dropped; what is open when the run
+ * ends is closed with it.
+ */
+export class Run {
+  readonly id: string;
+  readonly engine: string;
+  readonly base: Context;
+  readonly calledAt: Millis;
+  readonly session: Session;
+  readonly ownsSession: boolean;
+  /** What work of this run runs in: while there is no span yet, its span is the caller's. */
+  readonly context: Context;
+  /** The run's name: the agent's, or the workflow's. */
+  name: string;
+  /** Upkeep that is no turn of the conversation. */
+  task: string | undefined;
+  /** 1 for the session's first turn; undefined for nested runs, upkeep and runs without a session. */
+  turn: number | undefined;
+  lastEventAt: Millis;
+  isWaiting = false;
+  readonly #attachment: object;
+  readonly #recorder: Recorder;
+  readonly #calls = new Map<CallId, Call>();
+  readonly #ended = new Set<CallId>();
+  #phase: RunPhase = 'pending';
+  #span: Span | undefined;
+  #startedAt: Millis;
+  #usage: Usage | undefined;
+  #hasOutput = false;
+  #stableId: string | undefined;
+  #volatileId: string | undefined;
+
+  constructor(origin: RunOrigin, recorder: Recorder) {
+    this.id = origin.id;
+    this.engine = origin.engine;
+    this.name = origin.engine;
+    this.base = origin.base;
+    this.calledAt = origin.calledAt;
+    this.lastEventAt = origin.calledAt;
+    this.#startedAt = origin.calledAt;
+    this.session = origin.session;
+    this.ownsSession = origin.ownsSession;
+    this.#attachment = origin.attachment;
+    this.#recorder = recorder;
+    const callers = trace.getSpan(origin.base);
+    const span = new ForwardingSpan(() => this.#span ?? callers);
+    this.context = this.#frame(trace.setSpan(origin.base, span), 'run');
+  }
+
+  get isPending(): boolean {
+    return this.#phase === 'pending';
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  /** The run's span, once it has begun. */
+  get span(): Span | undefined {
+    return this.#span;
+  }
+
+  /** Whether the run began inside another one, which is still going on. */
+  get isNested(): boolean {
+    return frameIn(this.base)?.run?.phase() === 'open';
+  }
+
+  /** The context that work of the run, or of one of its open calls, runs in; undefined where there is none. */
+  contextOf(call: CallId | undefined): Context | undefined {
+    if (this.#phase === 'closed') return undefined;
+    return call === undefined ? this.context : this.#calls.get(call)?.context;
+  }
+
+  /** The first evidence of work. */
+  begin(event: RunStart, at: Millis): void {
+    if (this.#phase !== 'pending') return;
+    this.#phase = 'open';
+    this.name = event.workflow ?? event.agent ?? this.engine;
+    this.task = event.task;
+    this.lastEventAt = at;
+    this.#startedAt = Math.min(at, this.calledAt);
+    this.#offer(event.session, event.engineSession);
+    if (event.previousSession !== undefined && this.ownsSession) this.session.continues(event.previousSession);
+    this.#span = this.#recorder.startRun(this, event, this.#startedAt);
+    this.session.whenKnown(() => this.#recorder.identify(this, this.#startedAt));
+  }
+
+  /** The engine says what it calls the conversation. */
+  bind(event: SessionBind): void {
+    if (this.#phase !== 'open') return;
+    this.#offer(event.id, event.engineSession);
+    this.#recorder.bind(this);
+  }
+
+  /** What the engine calls the conversation, where that is not the session's id. */
+  get engineSession(): string | undefined {
+    const { id } = this.session;
+    return [this.#stableId, this.#volatileId].find((own) => own !== undefined && own !== id);
+  }
+
+  /** Everything but the run's own start and the session's bind. */
+  handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.bind' }>, at: Millis): void {
+    if (this.#phase !== 'open') return;
+    this.lastEventAt = Math.max(this.lastEventAt, at);
+    this.isWaiting = event.type === 'run.wait';
+    switch (event.type) {
+      case 'run.wait':
+        this.#recorder.wait(this, event, at);
+        return;
+      case 'run.end':
+        this.end(event.outcome, at, event.usage);
+        return;
+      case 'model.output':
+        this.#output(event.call, at);
+        return;
+      case 'agent.start':
+      case 'model.start':
+      case 'tool.start':
+        this.#startCall(event, at);
+        return;
+      case 'agent.end':
+      case 'model.end':
+      case 'tool.end':
+        this.#endCall(event, at);
+        return;
+    }
+  }
+
+  /** Ends the run, and before it everything that is still open, innermost first. A second end changes nothing. */
+  end(outcome: Outcome, at: Millis, usage?: Usage): void {
+    if (this.#phase !== 'open') return;
+    const endedAt = Math.max(at, this.lastEventAt);
+    const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
+    for (const call of [...this.#calls.values()].toReversed()) {
+      this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
+    }
+    this.#calls.clear();
+    this.#ended.clear();
+    this.#phase = 'closed';
+    this.#recorder.endRun(this, outcome, usage ?? this.#usage, endedAt);
+  }
+
+  /** The call is over and showed no work: it was no run. */
+  forget(): void {
+    if (this.#phase === 'pending') this.#phase = 'closed';
+  }
+
+  #offer(stableId: string | undefined, volatileId: string | undefined): void {
+    if (sessionIdProblem(volatileId) === undefined) this.#volatileId ??= volatileId;
+    const problem = sessionIdProblem(stableId);
+    if (stableId === undefined || problem === 'absent') return;
+    if (problem !== undefined) {
+      this.#recorder.reject(this, problem);
+      return;
+    }
+    this.#stableId ??= stableId;
+    if (this.ownsSession) this.session.bind(this.#stableId, 'engine');
+  }
+
+  #startCall(event: CallStart, at: Millis): void {
+    if (this.#calls.has(event.call) || this.#ended.has(event.call)) return;
+    const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
+    const kind = event.type === 'agent.start' ? 'agent' : event.type === 'model.start' ? 'model' : 'tool';
+    const span = this.#recorder.startCall(this, event, at, parent);
+    const context = this.#frame(trace.setSpan(parent, span), kind);
+    this.#calls.set(event.call, { id: event.call, kind, startedAt: at, context, span, hasOutput: false });
+  }
+
+  #endCall(event: CallEnd, at: Millis): void {
+    const call = this.#calls.get(event.call);
+    if (!call) return;
+    this.#calls.delete(event.call);
+    if (this.#ended.size < MAX_ENDED_CALLS) this.#ended.add(event.call);
+    if (event.type === 'model.end' && event.usage) this.#usage = add(this.#usage, event.usage);
+    this.#recorder.endCall(this, call, event.outcome, event, Math.max(at, call.startedAt));
+  }
+
+  #output(id: CallId | undefined, at: Millis): void {
+    if (id === undefined) {
+      if (this.#hasOutput || !this.#span) return;
+      this.#hasOutput = true;
+      this.#recorder.output(this, this.#span, this.#startedAt, at);
+      return;
+    }
+    const call = this.#calls.get(id);
+    if (!call || call.hasOutput) return;
+    call.hasOutput = true;
+    this.#recorder.output(this, call.span, call.startedAt, at);
+  }
+
+  #frame(within: Context, kind: EnclosingRun['kind']): Context {
+    const { id, engine, base, session } = this;
+    const phase = (): RunPhase => this.#phase;
+    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, phase, base } });
+  }
+}
+
+function add(a: Usage = {}, b: Usage): Usage {
+  return {
+    input: sum(a.input, b.input),
+    output: sum(a.output, b.output),
+    cacheRead: sum(a.cacheRead, b.cacheRead),
+    cacheWrite: sum(a.cacheWrite, b.cacheWrite),
+    reasoning: sum(a.reasoning, b.reasoning),
+  };
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
+}

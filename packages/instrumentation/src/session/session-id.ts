@@ -1,0 +1,27 @@
+/** The longest session id, in characters. */
+export const MAX_SESSION_ID_LENGTH = 128;
+
+/** No control, format, surrogate, private or separator characters, but the joiner that emoji need. */
+const PRINTABLE = /^(?:[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|\u200D)+$/u;
+
+/**
+ * What is wrong with a value as a session id: `undefined` for a good one (1 to 128 printable characters without
+ * surrounding white space), `absent` for none at all (undefined, null, blank), else the reason in words.
+ */
+export function sessionIdProblem(value: unknown): string | undefined {
+  if (value === undefined || value === null) return 'absent';
+  if (typeof value !== 'string') return `it is of type ${typeof value}, not a string`;
+  // A megabyte of white space is not worth trimming.
+  if (value.length > MAX_SESSION_ID_LENGTH * 8) return `it is longer than ${MAX_SESSION_ID_LENGTH} characters`;
+  const trimmed = value.trim();
+  if (trimmed === '') return 'absent';
+  if (trimmed !== value) return 'it begins or ends with white space';
+  if (Array.from(value).length > MAX_SESSION_ID_LENGTH) return `it is longer than ${MAX_SESSION_ID_LENGTH} characters`;
+  if (!PRINTABLE.test(value)) return 'it contains characters that cannot be printed';
+  return undefined;
+}
+
+/** Whether a value is a good session id: a string of 1 to 128 printable characters, no surrounding white space. */
+export function isSessionId(value: unknown): value is string {
+  return sessionIdProblem(value) === undefined;
+}

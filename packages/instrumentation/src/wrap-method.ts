@@ -1,0 +1,84 @@
+import { diag } from '@opentelemetry/api';
+
+/**
+ * What stands around a method: `proceed` calls the original with the same `this`. Its own failure never reaches the
+ * caller: before `proceed`, the original is called as if nothing stood around it; after it, the original's result is
+ * returned.
+ */
+export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[], self: unknown) => unknown;
+
+/**
+ * Puts `around` around a method of one object. Returns what takes it away again, unless somebody else has replaced it
+ * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
+ */
+export function wrapMethod(object: object, name: string, around: Around): (() => void) | undefined {
+  const original: unknown = Reflect.get(object, name);
+  if (typeof original !== 'function') return undefined;
+  const own = Object.getOwnPropertyDescriptor(object, name);
+  const wrapped = surround(original, around);
+  Object.defineProperty(wrapped, 'name', { value: original.name, configurable: true });
+  Object.defineProperty(wrapped, 'length', { value: original.length, configurable: true });
+  const placed = Reflect.defineProperty(object, name, {
+    value: wrapped,
+    configurable: true,
+    writable: true,
+    enumerable: own?.enumerable ?? false,
+  });
+  if (!placed) return undefined;
+  return () => {
+    if (Reflect.get(object, name) !== wrapped) return;
+    if (own) Reflect.defineProperty(object, name, own);
+    else Reflect.deleteProperty(object, name);
+  };
+}
+
+function surround(original: Function, around: Around): (...args: unknown[]) => unknown {
+  return function (this: unknown, ...args: unknown[]): unknown {
+    const called: { done: boolean; value?: unknown; failed?: { readonly error: unknown } } = { done: false };
+    const proceed = (...given: unknown[]): unknown => {
+      called.done = true;
+      try {
+        return (called.value = Reflect.apply(original, this, given));
+      } catch (error) {
+        called.failed = { error };
+        throw error;
+      }
+    };
+    try {
+      return around(proceed, args, this);
+    } catch (error) {
+      if (called.failed) throw called.failed.error;
+      diag.error('turnkeeper: a hook failed; the call goes on without it', error);
+      return called.done ? called.value : Reflect.apply(original, this, args);
+    }
+  };
+}
+
+/**
+ * Calls back once `result` has settled, at once if it is no promise. Returns what the caller gets instead: a derived
+ * promise, so that a rejection nobody handles stays unhandled.
+ */
+export function afterSettled<T>(result: T, done: (value: unknown, failure?: { readonly error: unknown }) => void): T;
+export function afterSettled(
+  result: unknown,
+  done: (value: unknown, failure?: { readonly error: unknown }) => void,
+): unknown {
+  if (!isThenable(result)) {
+    done(result);
+    return result;
+  }
+  return result.then(
+    (value) => {
+      done(value);
+      return value;
+    },
+    (error: unknown) => {
+      done(undefined, { error });
+      throw error;
+    },
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
