@@ -2,11 +2,15 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  createAgentSession,
+  createAgentSessionFromServices,
+  createAgentSessionRuntime,
+  createAgentSessionServices,
   ModelRuntime,
   SessionManager,
   SettingsManager,
   type AgentSession,
+  type AgentSessionRuntime,
+  type InlineExtension,
   type ToolDefinition,
 } from '@earendil-works/pi-coding-agent';
 
@@ -17,55 +21,65 @@ export interface PiOptions {
   /** What Pi calls the session; a new uuid by default. */
   readonly id?: string;
   readonly tools?: readonly ToolDefinition[];
-  /** Keep the context small, so that a turn or two makes Pi compact. */
-  readonly compaction?: { readonly contextWindow: number };
+  readonly extensions?: readonly InlineExtension[];
+  /** The model's context, in tokens: with a small one, a turn or two make Pi compact. */
+  readonly contextWindow?: number;
   readonly maxRetries?: number;
 }
 
 /** A real Pi session in a home of its own, which goes with it. */
 export interface OpenPi extends AsyncDisposable {
+  /** The session it opened with; after a fork or a new session, look at `runtime.session`. */
   readonly session: AgentSession;
+  readonly runtime: AgentSessionRuntime;
 }
 
 /** Opens a real Pi session on the model server: product telemetry and network off, its files in a temporary home. */
-export async function openPi({
-  url,
-  api = 'openai-completions',
-  id,
-  tools = [],
-  compaction,
-  maxRetries = 2,
-}: PiOptions): Promise<OpenPi> {
+export async function openPi(options: PiOptions): Promise<OpenPi> {
   Object.assign(process.env, { PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' });
   const home = await mkdtemp(join(tmpdir(), 'turnkeeper-pi-'));
   const agentDir = join(home, 'agent');
   const cwd = join(home, 'work');
   await Promise.all([mkdir(agentDir), mkdir(cwd)]);
+  const { contextWindow, maxRetries = 2, tools = [] } = options;
   const modelsPath = join(agentDir, 'models.json');
-  const model = { id: 'test-model', ...(compaction && { contextWindow: compaction.contextWindow }) };
-  const provider = { baseUrl: `${url}/v1`, api, apiKey: 'none', models: [model] };
+  const models = [{ id: 'test-model', ...(contextWindow !== undefined && { contextWindow, maxTokens: 100 }) }];
+  const provider = { baseUrl: `${options.url}/v1`, api: options.api ?? 'openai-completions', apiKey: 'none', models };
   await writeFile(modelsPath, JSON.stringify({ providers: { loopback: provider } }));
   const modelRuntime = await ModelRuntime.create({ authPath: join(agentDir, 'auth.json'), modelsPath });
-  const found = modelRuntime.getModel('loopback', 'test-model');
-  if (found === undefined) throw new Error('Pi has not read the models file of its temporary home');
-  const { session } = await createAgentSession({
-    cwd,
-    agentDir,
-    modelRuntime,
-    model: found,
-    thinkingLevel: 'off',
-    tools: tools.map(({ name }) => name),
-    customTools: [...tools],
-    sessionManager: SessionManager.inMemory(cwd, id === undefined ? {} : { id }),
-    settingsManager: SettingsManager.inMemory({
-      compaction: { enabled: compaction !== undefined, reserveTokens: 10, keepRecentTokens: 1 },
-      retry: { enabled: maxRetries > 0, maxRetries, baseDelayMs: 10 },
-    }),
+  const model = modelRuntime.getModel('loopback', 'test-model');
+  if (model === undefined) throw new Error('Pi has not read the models file of its temporary home');
+  const settingsManager = SettingsManager.inMemory({
+    compaction: { enabled: contextWindow !== undefined, reserveTokens: 10, keepRecentTokens: 1 },
+    retry: { enabled: maxRetries > 0, maxRetries, baseDelayMs: 10 },
   });
+  const runtime = await createAgentSessionRuntime(
+    async ({ sessionManager, sessionStartEvent }) => {
+      const services = await createAgentSessionServices({
+        cwd,
+        agentDir,
+        modelRuntime,
+        settingsManager,
+        resourceLoaderOptions: { extensionFactories: [...(options.extensions ?? [])] },
+      });
+      const created = await createAgentSessionFromServices({
+        services,
+        sessionManager,
+        ...(sessionStartEvent && { sessionStartEvent }),
+        model,
+        thinkingLevel: 'off',
+        tools: tools.map(({ name }) => name),
+        customTools: [...tools],
+      });
+      return { ...created, services, diagnostics: services.diagnostics };
+    },
+    { cwd, agentDir, sessionManager: SessionManager.inMemory(cwd, options.id === undefined ? {} : { id: options.id }) },
+  );
   return {
-    session,
+    session: runtime.session,
+    runtime,
     async [Symbol.asyncDispose]() {
-      session.dispose();
+      await runtime.dispose();
       await rm(home, { recursive: true, force: true });
     },
   };

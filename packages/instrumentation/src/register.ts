@@ -1,0 +1,57 @@
+/**
+ * `node --import @turnkeeper/instrumentation/register app.js`: everything without a line of code. Installs the module
+ * hook, and starts a NodeSDK by the OTEL_* variables, with the session on every span.
+ */
+import './hook.ts';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { TurnkeeperInstrumentation } from './instrumentation.ts';
+import { createSdk, type Sdk } from './sdk/create-sdk.ts';
+
+const instrumentation = new TurnkeeperInstrumentation();
+try {
+  const sdk = createSdk(instrumentation, requireSdk(), warn);
+  if (sdk) {
+    sdk.start();
+    shutDownAtTheEnd(sdk);
+  }
+} catch (error) {
+  warn(`nothing is exported: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+/** Beside this package, else where the program runs. */
+function requireSdk(): NodeJS.Require {
+  for (const from of [import.meta.url, join(process.cwd(), 'app.js')]) {
+    try {
+      return createRequire(createRequire(from).resolve('@opentelemetry/sdk-node'));
+    } catch {
+      // Not there: look at the next place.
+    }
+  }
+  throw new Error(
+    'the package @opentelemetry/sdk-node is not installed. Install it: npm install @opentelemetry/sdk-node',
+  );
+}
+
+/** What is still in a batch leaves with the process. A signal that nobody else handles still ends it. */
+function shutDownAtTheEnd(sdk: Sdk): void {
+  const shutDown = async (): Promise<void> => {
+    try {
+      await sdk.shutdown();
+    } catch (error) {
+      warn(`the last spans were not exported: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  process.once('beforeExit', () => void shutDown());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const end = async (): Promise<void> => {
+      await shutDown();
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    };
+    process.once(signal, () => void end());
+  }
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { type: 'TurnkeeperWarning' });
+}

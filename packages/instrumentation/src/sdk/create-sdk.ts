@@ -1,0 +1,92 @@
+import type { Instrumentation } from '@opentelemetry/instrumentation';
+import { SessionSpanProcessor, type SpanProcessorLike } from './session-span-processor.ts';
+
+/** What is used of sdk-node's NodeSDK. */
+export interface Sdk {
+  start(): void;
+  shutdown(): Promise<void>;
+}
+
+/** Packages that sdk-node brings along, by the protocol that OTEL_EXPORTER_OTLP_PROTOCOL names. */
+const OTLP_EXPORTERS = new Map([
+  ['http/protobuf', '@opentelemetry/exporter-trace-otlp-proto'],
+  ['http/json', '@opentelemetry/exporter-trace-otlp-http'],
+  ['grpc', '@opentelemetry/exporter-trace-otlp-grpc'],
+]);
+
+/**
+ * A NodeSDK by the OTEL_* variables, in which every span carries its session's id. `require` resolves as sdk-node does,
+ * so that its own copies of the exporters are used; undefined where OTEL_TRACES_EXPORTER is `none`.
+ *
+ * NodeSDK takes either its own span processors or ours, so what it would make of the variables is made here.
+ * @throws where sdk-node brings none of the packages it is known to bring.
+ */
+export function createSdk(
+  instrumentation: Instrumentation,
+  require: NodeJS.Require,
+  warn: (message: string) => void,
+): Sdk | undefined {
+  const names = listOf(process.env['OTEL_TRACES_EXPORTER'] ?? 'otlp');
+  if (names.includes('none')) return undefined;
+  const spanProcessors = names.flatMap((name) => {
+    if (name === 'otlp') return new SessionSpanProcessor(batching(require, otlpExporter(require, warn)));
+    if (name === 'console') return new SessionSpanProcessor(simple(require));
+    warn(`OTEL_TRACES_EXPORTER names ${JSON.stringify(name)}, which is none of otlp, console and none: it is left out`);
+    return [];
+  });
+  const NodeSdk = constructorIn<Sdk>(require('@opentelemetry/sdk-node'), 'NodeSDK');
+  return new NodeSdk({ instrumentations: [instrumentation], spanProcessors });
+}
+
+function otlpExporter(require: NodeJS.Require, warn: (message: string) => void): object {
+  const protocol =
+    process.env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || process.env['OTEL_EXPORTER_OTLP_PROTOCOL'] || 'http/protobuf';
+  const known = OTLP_EXPORTERS.get(protocol.trim());
+  if (known === undefined) {
+    warn(
+      `OTEL_EXPORTER_OTLP_PROTOCOL is ${JSON.stringify(protocol)}, which is none of ${[...OTLP_EXPORTERS.keys()].join(', ')}: http/protobuf is used`,
+    );
+  }
+  const Exporter = constructorIn(require(known ?? '@opentelemetry/exporter-trace-otlp-proto'), 'OTLPTraceExporter');
+  return new Exporter();
+}
+
+function batching(require: NodeJS.Require, exporter: object): SpanProcessorLike {
+  const { exports, takesOptions } = sdkTrace(require);
+  const Processor = constructorIn<SpanProcessorLike>(exports, 'BatchSpanProcessor');
+  return new Processor(takesOptions ? { exporter } : exporter);
+}
+
+function simple(require: NodeJS.Require): SpanProcessorLike {
+  const { exports, takesOptions } = sdkTrace(require);
+  const Processor = constructorIn<SpanProcessorLike>(exports, 'SimpleSpanProcessor');
+  const ConsoleExporter = constructorIn(exports, 'ConsoleSpanExporter');
+  const exporter = new ConsoleExporter();
+  return new Processor(takesOptions ? { exporter } : exporter);
+}
+
+/** `sdk-trace` came after `sdk-trace-base`; its processors take an object with the exporter in it. */
+function sdkTrace(require: NodeJS.Require): { readonly exports: unknown; readonly takesOptions: boolean } {
+  try {
+    return { exports: require('@opentelemetry/sdk-trace'), takesOptions: true };
+  } catch {
+    return { exports: require('@opentelemetry/sdk-trace-base'), takesOptions: false };
+  }
+}
+
+type Constructor<T> = new (options?: unknown) => T;
+
+function constructorIn<T = object>(exports: unknown, name: string): Constructor<T> {
+  const found: unknown = typeof exports === 'object' && exports !== null ? Reflect.get(exports, name) : undefined;
+  if (isConstructor<T>(found)) return found;
+  throw new Error(`the installed OpenTelemetry SDK has no ${name}: use @opentelemetry/sdk-node 0.200 to 0.3xx`);
+}
+
+/** What it constructs is the SDK's word. */
+function isConstructor<T>(value: unknown): value is Constructor<T> {
+  return typeof value === 'function';
+}
+
+function listOf(variable: string): string[] {
+  return [...new Set(variable.split(','))].map((name) => name.trim()).filter((name) => name !== '');
+}
