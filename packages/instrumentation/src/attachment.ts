@@ -50,6 +50,8 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   readonly #adapter: Adapter<Target, Native, State>;
   readonly #state: State;
   readonly #settings: AttachmentSettings;
+  /** What the contexts of runs know this attachment by: they may outlive it. */
+  readonly #identity = {};
   readonly #clock = new Clock();
   readonly #runs = new Map<RunId, Run>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -130,7 +132,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   here(): RunId | null | undefined {
     const run = frameIn(activeContext())?.run;
     if (run?.phase() !== 'open' && run?.phase() !== 'pending') return undefined;
-    return run.attachment === this ? run.id : null;
+    return run.attachment === this.#identity ? run.id : null;
   }
 
   mint(): RunId {
@@ -166,8 +168,6 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
   }
 
   #receive(event: RunEvent, at: Millis): void {
@@ -210,7 +210,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     }
     if (event.type === 'run.end') this.#settle(run);
     run.handle(event, at);
-    if (!run.isOpen && !run.isPending) this.#runs.delete(run.id);
+    if (!run.isOpen && !run.isPending) this.#remove(run);
   }
 
   /** A run in the shadow of one that is over does not belong in it: it starts where that one did. */
@@ -220,7 +220,15 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     if (this.#runs.size === 0) this.#clock.anchor();
     const { session, ownsSession } = this.#sessionFor(base, owners);
     const run = new Run(
-      { id, engine: this.#adapter.name, attachment: this, base, calledAt: this.#clock.now(), session, ownsSession },
+      {
+        id,
+        engine: this.#adapter.name,
+        attachment: this.#identity,
+        base,
+        calledAt: this.#clock.now(),
+        session,
+        ownsSession,
+      },
       this.#settings.recorder,
     );
     this.#runs.set(id, run);
@@ -257,13 +265,13 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #drop(run: Run): void {
-    this.#runs.delete(run.id);
+    this.#remove(run);
     run.forget();
     this.#settle(run);
   }
 
   #abandon(run: Run): void {
-    this.#runs.delete(run.id);
+    this.#remove(run);
     this.#guard('abandon', () => {
       run.forget();
       this.#settle(run);
@@ -299,10 +307,15 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#watchdog = setInterval(() => {
       const limit = this.#clock.now() - idleTimeoutMillis;
       for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
-      if (this.#runs.size > 0) return;
-      clearInterval(this.#watchdog);
-      this.#watchdog = undefined;
     }, idleTimeoutMillis / 4).unref();
+  }
+
+  /** A timer keeps the engine's objects alive: there is one only while there are runs to watch. */
+  #remove(run: Run): void {
+    this.#runs.delete(run.id);
+    if (this.#runs.size > 0) return;
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
   }
 
   #after(milliseconds: number, work: () => void): () => void {

@@ -95,21 +95,12 @@ function attach<Target extends object, Native, State>(
   provider: ProviderOf,
   onStop: () => void,
 ): MarkedObservation {
-  const runs: RunInfo[] = [];
-  const onRunStart = (run: RunInfo): void => {
-    runs.push(run);
-    if (runs.length > MAX_RUNS) runs.shift();
-    try {
-      options.onRunStart?.(run);
-    } catch (error) {
-      diag.warn('turnkeeper: onRunStart threw', error);
-    }
-  };
-  const attachment = new Attachment(adapter, target, settingsOf(options, provider, onRunStart));
+  const log = new RunLog(options.onRunStart);
+  const attachment = new Attachment(adapter, target, settingsOf(options, provider, log));
   attachment.explicitSession = options.session;
   const detach = adapter.attach(target, attachment);
   return {
-    runs: () => [...runs],
+    runs: () => log.runs(),
     useSession: (id) => {
       attachment.explicitSession = id;
     },
@@ -125,16 +116,43 @@ function attach<Target extends object, Native, State>(
   };
 }
 
-function settingsOf(options: RunOptions, provider: ProviderOf, onRunStart: (run: RunInfo) => void): AttachmentSettings {
+function settingsOf(options: RunOptions, provider: ProviderOf, log: RunLog): AttachmentSettings {
   const ledger = (): Ledger => Ledger.of(provider());
   const tracer = (): ReturnType<TracerProvider['getTracer']> => provider().getTracer(SCOPE_NAME, VERSION);
   return {
-    recorder: new SpanRecorder({ tracer, ledger, onRunStart }),
+    recorder: new SpanRecorder({ tracer, ledger, onRunStart: (run) => log.add(run) }),
     ledger,
     fallback: options.fallback ?? 'none',
     idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
     sessionDeadlineMillis: SESSION_DEADLINE,
   };
+}
+
+/**
+ * What the runs of one observation said when they began. A run's context may outlive it, in a connection that it
+ * opened: from there no reference leads to the engine's objects.
+ */
+class RunLog {
+  readonly #runs: RunInfo[] = [];
+  readonly #onRunStart: RunOptions['onRunStart'];
+
+  constructor(onRunStart: RunOptions['onRunStart']) {
+    this.#onRunStart = onRunStart;
+  }
+
+  runs(): readonly RunInfo[] {
+    return [...this.#runs];
+  }
+
+  add(run: RunInfo): void {
+    this.#runs.push(run);
+    if (this.#runs.length > MAX_RUNS) this.#runs.shift();
+    try {
+      this.#onRunStart?.(run);
+    } catch (error) {
+      diag.warn('turnkeeper: onRunStart threw', error);
+    }
+  }
 }
 
 /** The observations of this very target: one that it inherits through its prototype is another's. */

@@ -1,0 +1,66 @@
+/**
+ * `pnpm demo`: plays each example as a program of its own, exports over OTLP/HTTP to a receiver on this machine which
+ * writes the collector's file format, shows the conversations as trees, and runs `turnkeeper check` on the file.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { captureSpans, readOtlpJson, type CapturedSpan } from '@turnkeeper/check';
+import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
+
+/** What runs, by its name on the command line. `node` gets the arguments. */
+const DEMOS: Readonly<Record<string, { readonly title: string; readonly arguments: readonly string[] }>> = {
+  pi: {
+    title: 'Two conversations with the real Pi, interleaved; the platform calls them conv-42 and conv-7',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/pi/telemetry.ts',
+      './examples/pi/conversation.ts',
+    ],
+  },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in DEMOS));
+if (unknown.length > 0) {
+  console.error(`There is no demo ${unknown.join(', ')}; there are ${Object.keys(DEMOS).join(', ')}.`);
+  process.exit(2);
+}
+for (const name of asked.length > 0 ? asked : Object.keys(DEMOS)) {
+  const status = await play(name);
+  if (status !== 0) process.exitCode = status;
+}
+
+async function play(name: string): Promise<number> {
+  const demo = DEMOS[name];
+  if (!demo) return 2;
+  const file = `traces-${name}.jsonl`;
+  console.log(`\n── ${name}: ${demo.title}\n`);
+  await using receiver = await startOtlpReceiver({ file });
+  const played = await run(process.execPath, demo.arguments, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_METRICS_EXPORTER: 'none',
+  });
+  await receiver.close();
+  if (played !== 0) return played;
+
+  const spans: CapturedSpan[] = [];
+  for await (const span of readOtlpJson(file)) spans.push(span);
+  const capture = captureSpans(spans);
+  console.log(`\nWhat the receiver got, ${spans.length} spans in ${receiver.requests.length} requests:\n`);
+  console.log(capture.tree());
+  for (const [session, runs] of capture.index.sessions) {
+    const stamped = spans.filter(({ attributes }) => attributes['session.id'] === session).length;
+    console.log(`\n${session}: ${runs.length} runs, ${stamped} spans, all on this id`);
+  }
+  console.log(`\n$ turnkeeper check ${file}`);
+  return await run('pnpm', ['exec', 'turnkeeper', 'check', file]);
+}
+
+async function run(command: string, argv: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = spawn(command, argv, { stdio: 'inherit', env: { ...process.env, ...variables } });
+  const [status] = await once(child, 'exit');
+  return typeof status === 'number' ? status : 1;
+}

@@ -1,0 +1,134 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as piModule from '@earendil-works/pi-coding-agent';
+import { trace } from '@opentelemetry/api';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import { createCapture } from '@turnkeeper/check';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ENGINE_NAMES, enginePackages, TurnkeeperInstrumentation } from './instrumentation.ts';
+import { observe } from './observe.ts';
+import { pi } from './adapters/pi/index.ts';
+import { openPi } from '@turnkeeper/model-server/pi';
+import { withSession } from './session/active-session.ts';
+import { startPiWorld, type PiWorld } from './testing/pi.ts';
+
+const { prompt, sendCustomMessage } = piModule.AgentSession.prototype;
+let world: PiWorld;
+beforeEach(async () => {
+  world = await startPiWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+/** What the module hook does when the program imports Pi. */
+function load(instrumentation: TurnkeeperInstrumentation): void {
+  for (const definition of instrumentation.getModuleDefinitions()) {
+    if (definition.name === '@earendil-works/pi-coding-agent') definition.patch?.(piModule);
+  }
+}
+
+describe('TurnkeeperInstrumentation', () => {
+  test('observes every session of an engine from its first call on, and one observed by hand once', async () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    load(instrumentation);
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    await withSession('conv-42', () => running.session.prompt('hello'));
+    const { session } = await world.open({ id: 'by-hand' });
+    await session.prompt('hello');
+    instrumentation.disable();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start
+        chat test-model
+      invoke_agent pi [session by-hand] run.start
+        chat test-model"
+    `);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
+  test('disabled, leaves Pi as it was, live sessions too; enabled again, observes again', async () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    load(instrumentation);
+    expect(piModule.AgentSession.prototype.prompt).not.toBe(prompt);
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    const { session } = running;
+    await session.prompt('one');
+    expect(Object.hasOwn(session, 'prompt')).toBe(true);
+
+    instrumentation.disable();
+    expect(piModule.AgentSession.prototype.prompt).toBe(prompt);
+    expect(piModule.AgentSession.prototype.sendCustomMessage).toBe(sendCustomMessage);
+    expect(Object.hasOwn(session, 'prompt')).toBe(false);
+    await session.prompt('two');
+    expect(world.tracing.capture).toHaveSession('pi-own', { turns: 1 });
+
+    instrumentation.enable();
+    await session.prompt('three');
+    expect(world.tracing.capture).toHaveSession('pi-own', { turns: 2 });
+    instrumentation.disable();
+  });
+
+  test('starts disabled where that is asked for, until registerInstrumentations enables it with its provider', async () => {
+    const instrumentation = new TurnkeeperInstrumentation({ enabled: false });
+    load(instrumentation);
+    const capture = createCapture();
+    const tracerProvider = new BasicTracerProvider({ spanProcessors: [capture.spanProcessor] });
+    const unregister = registerInstrumentations({ instrumentations: [instrumentation], tracerProvider });
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    await running.session.prompt('one');
+    unregister();
+    expect(capture).toHaveSession('pi-own', { turns: 1 });
+    expect(world.tracing.capture.spans).toEqual([]);
+    expect(trace.getTracerProvider()).not.toBe(tracerProvider);
+  });
+
+  test('beside a second one observes once', async () => {
+    const first = new TurnkeeperInstrumentation();
+    const second = new TurnkeeperInstrumentation();
+    load(first);
+    load(second);
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    await running.session.prompt('one');
+    second.disable();
+    first.disable();
+    expect(world.tracing.capture.spans).toHaveLength(2);
+    expect(piModule.AgentSession.prototype.prompt).toBe(prompt);
+  });
+
+  test('looks at the packages of its engines only', () => {
+    expect(enginePackages(['pi'])).toEqual(['@earendil-works/pi-coding-agent']);
+    expect(enginePackages([])).toEqual([]);
+    expect(new TurnkeeperInstrumentation({ enabled: false, engines: [] }).getModuleDefinitions()).toEqual([]);
+    expect(ENGINE_NAMES).toContain('pi');
+  });
+
+  test('does not mind a module that is not what it expects', () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    const [definition] = instrumentation.getModuleDefinitions();
+    for (const exports of [
+      undefined,
+      null,
+      7,
+      {},
+      { AgentSession: {} },
+      { AgentSession: () => {} },
+      Object.freeze({}),
+    ]) {
+      expect(definition?.patch?.(exports)).toBe(exports);
+    }
+    instrumentation.disable();
+  });
+
+  test('lets go of sessions that the program has let go of', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const use = async (): Promise<WeakRef<object>> => {
+      await using running = await openPi({ url: world.server.url });
+      observe(pi, running.session);
+      await running.session.prompt('one');
+      return new WeakRef(running.session);
+    };
+    const session = await use();
+    await expect.poll(() => (collect(), session.deref()), { timeout: 4_000 }).toBeUndefined();
+  });
+});

@@ -1,0 +1,154 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import '@turnkeeper/check/vitest';
+import { afterEach, describe, expect, test } from 'vitest';
+import { script } from '../testing/scripted.ts';
+import { startTracing, type Tracing, type TracingOptions } from '../testing/tracing.ts';
+import { currentSession, withSession } from './active-session.ts';
+
+let tracing: Tracing | undefined;
+const start = (options?: TracingOptions): Tracing => (tracing = startTracing(options));
+afterEach(() => tracing?.[Symbol.dispose]());
+
+/** As a program without types might pass it. */
+const untyped = (value: unknown): string => JSON.parse(JSON.stringify({ value: value ?? null })).value;
+
+describe('withSession', () => {
+  test('binds the session for everything that the work starts, and nothing beside it', async () => {
+    start();
+    await withSession('conv-42', async () => {
+      await Promise.resolve();
+      expect(currentSession()).toEqual({ id: 'conv-42', source: 'context' });
+      withSession('conv-43', () => expect(currentSession()?.id).toBe('conv-43'));
+      expect(currentSession()?.id).toBe('conv-42');
+    });
+    expect(currentSession()).toBeUndefined();
+  });
+
+  test('returns what the work returns and throws what it throws', async () => {
+    start();
+    expect(withSession('conv-42', () => 1)).toBe(1);
+    await expect(withSession('conv-42', () => Promise.reject(new RangeError('mine')))).rejects.toThrow(RangeError);
+    expect(() =>
+      withSession('conv-42', () => {
+        throw new RangeError('mine');
+      }),
+    ).toThrow(RangeError);
+  });
+
+  test.each([undefined, null, '', '  '])('binds nothing for the blank id %j, without a word', (blank) => {
+    const { diagnostics } = start();
+    withSession(untyped(blank), () => expect(currentSession()).toBeUndefined());
+    expect(diagnostics).toEqual([]);
+  });
+
+  test.each([
+    [42, 'it is of type number'],
+    [' a', 'begins or ends with white space'],
+    ['a\u0000b', 'cannot be printed'],
+    ['x'.repeat(129), 'longer than 128'],
+  ])('binds nothing for the bad id %j, with one warning, and keeps the session around it', (bad, problem) => {
+    const { diagnostics } = start();
+    withSession('conv-42', () => withSession(untyped(bad), () => expect(currentSession()?.id).toBe('conv-42')));
+    expect(diagnostics).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('takes an id verbatim: 128 characters, quotes, emoji and all', () => {
+    start();
+    for (const id of ['x'.repeat(128), `"'\\<script>`, '👩‍👩‍👧 family', '__proto__', 'größer']) {
+      withSession(id, () => expect(currentSession()?.id).toBe(id));
+    }
+  });
+
+  test('stamps the span that is active when it is entered, but none that is in a session already', () => {
+    const { tracer, capture } = start();
+    tracer.startActiveSpan('server', (server) => {
+      withSession('conv-42', () => {
+        tracer.startActiveSpan('inner', (inner) => {
+          withSession('conv-43', () => tracer.startSpan('innermost').end());
+          inner.end();
+        });
+      });
+      server.end();
+    });
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "server [session conv-42]
+        inner
+          innermost [session conv-43]"
+    `);
+    expect(capture.spans.map(({ attributes }) => attributes['session.id'])).toEqual(['conv-42', 'conv-42', 'conv-43']);
+  });
+});
+
+describe('without a context manager', () => {
+  test('the platform’s id still wins, and our own spans are right', async () => {
+    const { capture, tracer } = start({ withContextManager: false });
+    const { tap, say } = script();
+    await withSession('conv-42', async () => {
+      await Promise.resolve();
+      expect(currentSession()?.id).toBe('conv-42');
+      await tap.run('r', [], async () => {
+        say(
+          { type: 'run.start', run: 'r', session: 'own-1' },
+          { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
+        );
+        await Promise.resolve();
+        expect(tap.here()).toBe('r');
+        tap.inside({ run: 'r', call: 't' }, () => tracer.startSpan('SELECT').end());
+        tap.outside(() => expect(currentSession()).toBeUndefined());
+        say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+      });
+    });
+    expect(currentSession()).toBeUndefined();
+    expect(capture.spans.map(({ name, attributes }) => [name, attributes['session.id']])).toEqual([
+      ['invoke_agent scripted', 'conv-42'],
+      ['execute_tool look', 'conv-42'],
+      ['SELECT', 'conv-42'],
+    ]);
+  });
+});
+
+describe('the session’s span processor', () => {
+  test('stamps spans that are started with a parent and nothing else', () => {
+    const { tracer, capture } = start();
+    const { tap, say } = script();
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', session: 'own-1' });
+      const parent = tracer.startSpan('parent');
+      const detached = trace.setSpan(ROOT_CONTEXT, parent);
+      context.with(ROOT_CONTEXT, () => tracer.startSpan('child', {}, detached).end());
+      parent.end();
+      say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    });
+    expect(capture).toStampEverySpan();
+    expect(capture.spans).toHaveLength(3);
+  });
+
+  test('leaves spans alone that are in no session', () => {
+    const { tracer, capture } = start();
+    tracer.startSpan('alone').end();
+    withSession('conv-42', () =>
+      context.with(ROOT_CONTEXT, () => tracer.startSpan('elsewhere', {}, ROOT_CONTEXT).end()),
+    );
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([{}, {}]);
+  });
+
+  test('stamps an open span of anybody’s when a late id comes', () => {
+    const { tracer, capture } = start();
+    const { tap, say } = script();
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      const open = tracer.startSpan('SELECT');
+      say({ type: 'session.bind', run: 'r', id: 'late-1' });
+      open.end();
+      say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    });
+    expect(capture).toStampEverySpan();
+  });
+});
+
+test('an AsyncLocalStorage of the user’s goes through withSession untouched', () => {
+  start();
+  const storage = new AsyncLocalStorage<string>();
+  storage.run('mine', () => withSession('conv-42', () => expect(storage.getStore()).toBe('mine')));
+});

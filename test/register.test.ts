@@ -1,0 +1,120 @@
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import '@turnkeeper/check/vitest';
+import { describe, expect, test } from 'vitest';
+import { receive, root, runNode } from './program.ts';
+
+const app = join(root, 'test/apps/pi-turns.ts');
+const register = ['--import', '@turnkeeper/instrumentation/register'];
+const turns = ['conv-42', 'hello', '#bash', 'thanks'];
+
+describe('node --import @turnkeeper/instrumentation/register', () => {
+  test('puts a real Pi conversation on the platform’s id without a line of code', async () => {
+    await using received = await receive();
+    const ended = await runNode([...register, app, ...turns], { env: received.env });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture).toHaveSession('conv-42', { turns: 3 });
+    expect(capture).toPassChecks();
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start
+        chat test-model
+      invoke_agent pi [session conv-42] run.start -> previous turn
+        chat test-model
+        execute_tool lookup
+        chat test-model
+      invoke_agent pi [session conv-42] run.start -> previous turn
+        chat test-model"
+    `);
+  });
+
+  test('removed, leaves nothing of it', async () => {
+    await using received = await receive();
+    const ended = await runNode([app, ...turns], { env: received.env });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    expect(received.requests()).toBe(0);
+  });
+
+  test('works through the asynchronous module hook too, as on a Node that is too old for the other', async () => {
+    await using received = await receive();
+    const old = join(received.folder, 'old-node.mjs');
+    // What import-in-the-middle asks before it uses the synchronous hook.
+    await writeFile(
+      old,
+      "Object.defineProperty(process, 'version', { value: 'v22.15.0' }); Object.defineProperty(process.versions, 'node', { value: '22.15.0' });\n",
+    );
+    const ended = await runNode(['--import', old, ...register, app, ...turns], { env: received.env });
+    expect(ended).toMatchObject({ status: 0, stdout: 'hello\n' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
+  });
+
+  test('prints spans where OTEL_TRACES_EXPORTER says console', async () => {
+    const ended = await runNode([...register, app, 'conv-42', 'hello'], {
+      env: { OTEL_TRACES_EXPORTER: 'console', OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },
+    });
+    expect(ended.status).toBe(0);
+    expect(ended.stdout).toContain("'session.id': 'conv-42'");
+  });
+
+  test('names an exporter and a protocol that it does not know, in one line each, and goes on', async () => {
+    await using received = await receive();
+    const ended = await runNode([...register, app, 'conv-42', 'hello'], {
+      env: { ...received.env, OTEL_TRACES_EXPORTER: 'otlp,carrier-pigeon', OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke' },
+    });
+    expect(ended.status).toBe(0);
+    expect(ended.stderr).toContain(
+      'OTEL_TRACES_EXPORTER names "carrier-pigeon", which is none of otlp, console and none',
+    );
+    expect(ended.stderr).toContain(
+      'OTEL_EXPORTER_OTLP_PROTOCOL is "smoke", which is none of http/protobuf, http/json, grpc',
+    );
+  });
+
+  test('says what to install where sdk-node is missing, and lets the program run', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-test-'));
+    try {
+      const modules = join(folder, 'node_modules');
+      const installed = join(modules, '@turnkeeper/instrumentation');
+      await mkdir(join(modules, '@opentelemetry'), { recursive: true });
+      await cp(join(root, 'packages/instrumentation/dist'), join(installed, 'dist'), { recursive: true });
+      await cp(join(root, 'packages/instrumentation/package.json'), join(installed, 'package.json'));
+      for (const name of ['api', 'instrumentation']) {
+        await symlink(join(root, 'node_modules/@opentelemetry', name), join(modules, '@opentelemetry', name));
+      }
+      await writeFile(join(folder, 'app.mjs'), "console.log('the program runs')\n");
+      const ended = await runNode([...register, 'app.mjs'], { cwd: folder });
+      expect(ended).toMatchObject({ status: 0, stdout: 'the program runs\n' });
+      expect(ended.stderr).toContain('npm install @opentelemetry/sdk-node');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('the hook beside a NodeSDK of the program’s own', () => {
+  test('traces what the README’s quick start traces', async () => {
+    await using received = await receive();
+    const ended = await runNode(
+      [
+        '--import',
+        '@turnkeeper/instrumentation/hook',
+        '--import',
+        join(root, 'examples/quick-start/telemetry.ts'),
+        app,
+        ...turns,
+      ],
+      { env: received.env },
+    );
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture).toHaveSession('conv-42', { turns: 3 });
+    expect(capture).toPassChecks();
+  });
+});
+
+test('the version that the spans name is the package’s', async () => {
+  const { version } = JSON.parse(await readFile(join(root, 'packages/instrumentation/package.json'), 'utf8'));
+  const source = await readFile(join(root, 'packages/instrumentation/src/version.ts'), 'utf8');
+  expect(source).toContain(`VERSION = '${version}'`);
+});
