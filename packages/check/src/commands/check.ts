@@ -1,13 +1,10 @@
 import { parseArgs } from 'node:util';
-import { captureSpans } from '../capture.ts';
 import { check, CheckUsageError, type Finding } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { reportJson } from '../report/json.ts';
 import { reportText } from '../report/text.ts';
 import type { Level } from '../rule.ts';
-import { InputError } from '../sources/input-error.ts';
-import { readOtlpJson } from '../sources/otlp-json.ts';
-import type { CapturedSpan } from '../span.ts';
+import { captureFiles } from '../sources/capture-files.ts';
 import { summarize } from '../summary.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -27,20 +24,7 @@ interface CheckArguments {
  */
 export async function checkCommand(argv: readonly string[], { stdout }: Streams): Promise<number> {
   const { files, format, levels, maxWarnings } = parseArguments(argv);
-  const spans: CapturedSpan[] = [];
-  for (const file of files) {
-    const before = spans.length;
-    for await (const span of readOtlpJson(file)) spans.push({ ...span, order: before + span.order });
-  }
-  const [first] = files;
-  if (spans.length === 0 && first !== undefined) {
-    throw new InputError(
-      first,
-      undefined,
-      'there is not a single span in here, so nothing was checked. Does the exporter write traces to this file?',
-    );
-  }
-  const capture = captureSpans(spans);
+  const capture = await captureFiles(files);
   const findings = applyRules(() => check(capture, { levels }));
   const summary = summarize(capture);
   stdout.write(
