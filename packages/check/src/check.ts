@@ -56,13 +56,18 @@ export function check(capture: Capture, options: CheckOptions = {}): readonly Fi
   const ranks = new Map<Evidence, number>(index.spans.map((span, rank) => [span, rank]));
   const rankOf = ({ violation }: { readonly violation: Violation }): number =>
     ranks.get(violation.at) ?? index.spans.length;
-  return chooseRules(options)
+  return rulesOf(options)
     .flatMap((rule) => Array.from(rule.judge(index), (violation) => ({ rule, violation })))
     .toSorted((left, right) => rankOf(left) - rankOf(right))
     .map(({ rule, violation }) => toFinding(rule, violation, options.levels?.[rule.id]));
 }
 
-function chooseRules({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
+/**
+ * The rules that some options choose, in the order they are applied in.
+ *
+ * @throws CheckUsageError when an option names a rule that does not exist.
+ */
+export function rulesOf({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
   const known = new Set(rules.map((rule) => rule.id));
   for (const id of [...(only ?? []), ...except, ...Object.keys(levels)]) {
     if (known.has(id)) continue;

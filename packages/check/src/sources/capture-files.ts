@@ -7,10 +7,14 @@ import { readTraces } from './read-traces.ts';
 
 /**
  * Everything that some files hold, as one capture: a conversation may be spread over them in any order.
+ * `onProgress` hears now and then how many spans were read.
  *
  * @throws InputError when a file cannot be read, and when there is not a single span in all of them.
  */
-export async function captureFiles(files: readonly string[]): Promise<Capture> {
+export async function captureFiles(
+  files: readonly string[],
+  onProgress: (spans: number) => void = () => {},
+): Promise<Capture> {
   const spans: CapturedSpan[] = [];
   const logs: CapturedLog[] = [];
   const metrics: CapturedMetric[] = [];
@@ -18,6 +22,7 @@ export async function captureFiles(files: readonly string[]): Promise<Capture> {
     for (const span of batch.spans) spans.push(span);
     logs.push(...batch.logs);
     metrics.push(...batch.metrics);
+    onProgress(spans.length);
   }
   if (spans.length > 0) return captureRecords({ spans, logs, metrics });
   throw new InputError(
