@@ -1,6 +1,13 @@
+import type { Batch, CapturedLog, CapturedMetric } from './signals.ts';
 import { captureFinishedSpan, type FinishedSpan } from './sources/in-memory.ts';
+import {
+  captureEmittedLog,
+  captureExportedMetrics,
+  type EmittedLog,
+  type ExportedMetrics,
+} from './sources/in-memory-signals.ts';
 import type { CapturedSpan } from './span.ts';
-import { indexSpans, type SpanIndex } from './span-index.ts';
+import { indexRecords, type SpanIndex } from './span-index.ts';
 import { drawTree } from './tree.ts';
 
 /** Everything that a test or a file recorded, as one read-only value. Reading it is synchronous and waits for nothing. */
@@ -20,7 +27,11 @@ export interface Capture {
 export interface LiveCapture extends Capture {
   /** Hand this to a NodeSDK or a tracer provider of SDK 1.x, 2.x or 3.x. */
   readonly spanProcessor: CaptureSpanProcessor;
-  /** Forgets every span. */
+  /** Hand this to a NodeSDK or a logger provider: `logRecordProcessors: [capture.logRecordProcessor]`. */
+  readonly logRecordProcessor: CaptureLogRecordProcessor;
+  /** Hand this to a metric reader: `new PeriodicExportingMetricReader({ exporter: capture.metricExporter })`. */
+  readonly metricExporter: CaptureMetricExporter;
+  /** Forgets everything. */
   reset(): void;
 }
 
@@ -28,6 +39,20 @@ export interface LiveCapture extends Capture {
 export interface CaptureSpanProcessor {
   onStart(span: { spanContext(): { readonly spanId: string } }, parentContext: unknown): void;
   onEnd(span: FinishedSpan): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** A log record processor by its shape. */
+export interface CaptureLogRecordProcessor {
+  onEmit(record: EmittedLog): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** A metric exporter by its shape. */
+export interface CaptureMetricExporter {
+  export(metrics: ExportedMetrics, done: (result: { code: number }) => void): void;
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
 }
@@ -44,25 +69,34 @@ export function createCapture(): LiveCapture {
 
 /** A capture of the SDK's own `InMemorySpanExporter`, or of any finished spans. An exporter or a list may still grow. */
 export function captureFrom(finished: FinishedSpans | Iterable<FinishedSpan>): Capture {
-  if ('getFinishedSpans' in finished) return new FinishedCapture(() => finished.getFinishedSpans());
+  const rest = { logs: [], metrics: [] };
+  if ('getFinishedSpans' in finished) {
+    return new MemoryCapture(() => ({ spans: finished.getFinishedSpans(), ...rest }));
+  }
   // A list may grow and is read again each time; anything else that can be walked may only allow it once.
   const spans = Array.isArray(finished) ? finished : [...finished];
-  return new FinishedCapture(() => spans);
+  return new MemoryCapture(() => ({ spans, ...rest }));
 }
 
-/** A capture of spans that are plain values already, as the readers of files make them. */
-export function captureSpans(spans: readonly CapturedSpan[]): Capture {
-  const index = indexSpans(spans);
+/** A capture of records that are plain values already, as the readers of files make them. */
+export function captureRecords(records: Partial<Batch>): Capture {
+  const index = indexRecords(records);
   return { spans: index.spans, index, tree: () => drawTree(index) };
 }
 
-class FinishedCapture implements Capture {
-  readonly #read: () => Iterable<FinishedSpan>;
-  readonly #views = new WeakMap<FinishedSpan, CapturedSpan>();
-  #seen: readonly CapturedSpan[] = [];
-  #index: SpanIndex = indexSpans([]);
+interface MemoryRecords {
+  readonly spans: Iterable<FinishedSpan>;
+  readonly logs: readonly CapturedLog[];
+  readonly metrics: readonly CapturedMetric[];
+}
 
-  constructor(read: () => Iterable<FinishedSpan>) {
+class MemoryCapture implements Capture {
+  readonly #read: () => MemoryRecords;
+  readonly #views = new WeakMap<FinishedSpan, CapturedSpan>();
+  #seen: Batch = { spans: [], logs: [], metrics: [] };
+  #index: SpanIndex = indexRecords({});
+
+  constructor(read: () => MemoryRecords) {
     this.#read = read;
   }
 
@@ -71,10 +105,16 @@ class FinishedCapture implements Capture {
   }
 
   get index(): SpanIndex {
-    const now = Array.from(this.#read(), (span, position) => this.#view(span, position));
-    if (now.length !== this.#seen.length || now.some((span, position) => span !== this.#seen[position])) {
+    const { spans, logs, metrics } = this.#read();
+    const now = {
+      spans: Array.from(spans, (span, position) => this.#view(span, position)),
+      logs: [...logs],
+      metrics: [...metrics],
+    };
+    const { spans: seenSpans, logs: seenLogs, metrics: seenMetrics } = this.#seen;
+    if (!isSame(now.spans, seenSpans) || !isSame(now.logs, seenLogs) || !isSame(now.metrics, seenMetrics)) {
       this.#seen = now;
-      this.#index = indexSpans(now);
+      this.#index = indexRecords(now);
     }
     return this.#index;
   }
@@ -95,30 +135,49 @@ class FinishedCapture implements Capture {
   }
 }
 
-class RecordingCapture extends FinishedCapture implements LiveCapture {
+class RecordingCapture extends MemoryCapture implements LiveCapture {
   readonly spanProcessor: CaptureSpanProcessor;
+  readonly logRecordProcessor: CaptureLogRecordProcessor;
+  readonly metricExporter: CaptureMetricExporter;
   readonly reset: () => void;
   readonly #begun: ReadonlyMap<string, number>;
 
   constructor() {
-    const ended: FinishedSpan[] = [];
+    const spans: FinishedSpan[] = [];
+    const logs: CapturedLog[] = [];
+    const metrics = new Map<string, CapturedMetric>();
     const begun = new Map<string, number>();
     let count = 0;
-    super(() => ended);
+    super(() => ({ spans, logs, metrics: [...metrics.values()] }));
+    const idle = { forceFlush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
     this.#begun = begun;
-    this.reset = () => {
-      ended.length = 0;
-      begun.clear();
-    };
     this.spanProcessor = {
       onStart: (span) => void begun.set(span.spanContext().spanId, count++),
-      onEnd: (span) => void ended.push(span),
-      forceFlush: () => Promise.resolve(),
-      shutdown: () => Promise.resolve(),
+      onEnd: (span) => void spans.push(span),
+      ...idle,
+    };
+    this.logRecordProcessor = { onEmit: (record) => void logs.push(captureEmittedLog(record)), ...idle };
+    this.metricExporter = {
+      export: (exported, done) => {
+        // Every export holds all that was counted so far, so the last one of a metric replaces those before.
+        for (const metric of captureExportedMetrics(exported)) metrics.set(metric.name, metric);
+        done({ code: 0 });
+      },
+      ...idle,
+    };
+    this.reset = () => {
+      spans.length = 0;
+      logs.length = 0;
+      metrics.clear();
+      begun.clear();
     };
   }
 
   protected override orderOf(span: FinishedSpan, position: number): number {
     return this.#begun.get(span.spanContext().spanId) ?? position;
   }
+}
+
+function isSame<T>(left: readonly T[], right: readonly T[]): boolean {
+  return left.length === right.length && left.every((value, position) => value === right[position]);
 }

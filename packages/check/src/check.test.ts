@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { check, CheckUsageError } from './check.ts';
 import { rules } from './rules/index.ts';
 import { captureOf, chat, other, spansOf, tool, turn } from './testing/spans.ts';
-import { captureSpans } from './capture.ts';
+import { captureRecords } from './capture.ts';
 
 describe('check', () => {
   it('finds nothing in good conversations: tools, batches, children, services, failures, tasks', () => {
@@ -23,7 +23,7 @@ describe('check', () => {
 
   it('says what, why, how to mend it, and where', () => {
     const spans = spansOf(turn('conv-42', {}, [chat({ session: null })]));
-    const capture = captureSpans(spans.map((span) => ({ ...span, place: { file: 'a.jsonl', line: 3 } })));
+    const capture = captureRecords({ spans: spans.map((span) => ({ ...span, place: { file: 'a.jsonl', line: 3 } })) });
     const [finding] = check(capture, { only: ['every-span-stamped'] });
     expect(finding).toMatchObject({
       rule: 'every-span-stamped',
@@ -56,7 +56,7 @@ describe('check', () => {
     const named = {
       ...rule!,
       id: 'no-turns',
-      judge: () => [{ span: captureOf(turn('a')).spans[0]!, what: 'A turn.' }],
+      judge: () => [{ at: captureOf(turn('a')).spans[0]!, what: 'A turn.' }],
     };
     expect(check(captureOf(turn('a')), { rules: [named] }).map(({ what }) => what)).toEqual(['A turn.']);
   });
@@ -67,7 +67,7 @@ describe('check', () => {
 
   it('counts a span that was exported twice once', () => {
     const spans = spansOf(turn('conv-42'));
-    expect(check(captureSpans([...spans, ...spans]))).toEqual([]);
+    expect(check(captureRecords({ spans: [...spans, ...spans] }))).toEqual([]);
   });
 
   it('ends on parents that form a ring', () => {
@@ -76,7 +76,7 @@ describe('check', () => {
       { ...first!, parentSpanId: second!.spanId },
       { ...second!, parentSpanId: first!.spanId },
     ];
-    expect(check(captureSpans(ring))).toEqual([]);
+    expect(check(captureRecords({ spans: ring }))).toEqual([]);
   });
 });
 

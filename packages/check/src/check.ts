@@ -1,5 +1,5 @@
 import type { Capture } from './capture.ts';
-import type { Level, Rule, Severity, Violation } from './rule.ts';
+import type { Evidence, Level, Rule, Severity, Violation } from './rule.ts';
 import { rules as everyRule } from './rules/index.ts';
 
 /** One thing that is wrong: what, why it matters, how to mend it, and where it is. */
@@ -15,6 +15,7 @@ export interface Finding {
 
 /** Where a finding is: the span and, where it was read from a file, the file and the line. */
 export interface FindingPlace {
+  /** Empty, as `spanId` is, for what belongs to no span: a metric. */
   readonly traceId: string;
   readonly spanId: string;
   readonly file?: string;
@@ -52,14 +53,21 @@ export class CheckUsageError extends Error {
  */
 export function check(capture: Capture, options: CheckOptions = {}): readonly Finding[] {
   const index = capture.index;
-  const ranks = new Map(index.spans.map((span, rank) => [span, rank]));
-  return chooseRules(options)
+  const ranks = new Map<Evidence, number>(index.spans.map((span, rank) => [span, rank]));
+  const rankOf = ({ violation }: { readonly violation: Violation }): number =>
+    ranks.get(violation.at) ?? index.spans.length;
+  return rulesOf(options)
     .flatMap((rule) => Array.from(rule.judge(index), (violation) => ({ rule, violation })))
-    .toSorted((left, right) => (ranks.get(left.violation.span) ?? 0) - (ranks.get(right.violation.span) ?? 0))
+    .toSorted((left, right) => rankOf(left) - rankOf(right))
     .map(({ rule, violation }) => toFinding(rule, violation, options.levels?.[rule.id]));
 }
 
-function chooseRules({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
+/**
+ * The rules that some options choose, in the order they are applied in.
+ *
+ * @throws CheckUsageError when an option names a rule that does not exist.
+ */
+export function rulesOf({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
   const known = new Set(rules.map((rule) => rule.id));
   for (const id of [...(only ?? []), ...except, ...Object.keys(levels)]) {
     if (known.has(id)) continue;
@@ -74,7 +82,7 @@ function chooseRules({ rules = everyRule, only, except = [], levels = {} }: Chec
 }
 
 function toFinding(rule: Rule, violation: Violation, level: Level | undefined): Finding {
-  const { traceId, spanId, place } = violation.span;
+  const { traceId, spanId, place } = violation.at;
   return {
     rule: rule.id,
     severity: level === undefined || level === 'off' ? (violation.severity ?? rule.severity) : level,

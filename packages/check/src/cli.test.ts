@@ -136,6 +136,44 @@ describe('turnkeeper check', () => {
     expect(turnkeeper('check', late, early).status).toBe(0);
   });
 
+  it('takes levels and limits from a configuration, which the command line beats', () => {
+    const file = writeSpans(spansOf(turn('a'), turn('a')));
+    const config = write(JSON.stringify({ rules: { 'turns-linked': 'error' }, maxWarnings: 0 }));
+    expect(turnkeeper('check', file, '--config', config).status).toBe(1);
+    expect(turnkeeper('check', file, '--config', config, '--rule', 'turns-linked=warn').status).toBe(1);
+    const beaten = ['--rule', 'turns-linked=warn', '--max-warnings', '1'];
+    expect(turnkeeper('check', file, '--config', config, ...beaten).status).toBe(0);
+  });
+
+  it.each([
+    ['not JSON', '{'],
+    ['a list', '[]'],
+    ['an unknown key', '{"rule":{}}'],
+    ['an unknown level', '{"rules":{"turns-linked":"loud"}}'],
+    ['an unknown rule', '{"rules":{"turns-linkd":"off"}}'],
+    ['a limit that is no number', '{"maxWarnings":"few"}'],
+  ])('exits with 2 and one line for a configuration with %s', (_, text) => {
+    const file = writeSpans(spansOf(turn('a')));
+    const { status, stdout, stderr } = turnkeeper('check', file, '--config', write(text));
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).not.toContain('defect');
+  });
+
+  it('counts recorded content as a warning, and with --no-content as an error', () => {
+    const file = writeSpans(spansOf(turn('a', {}, [chat({ attributes: { 'gen_ai.input.messages': '[]' } })])));
+    expect(turnkeeper('check', file).status).toBe(0);
+    expect(turnkeeper('check', file, '--no-content').status).toBe(1);
+  });
+
+  it('prints JUnit and annotations', () => {
+    const file = writeSpans(spansOf(turn('a', {}, [chat({ session: null })])));
+    expect(turnkeeper('check', file, '--format', 'junit').stdout).toContain('<failure type="every-span-stamped"');
+    expect(turnkeeper('check', file, '--format', 'github').stdout).toContain(
+      `::error file=${file},line=2,title=every-span-stamped::`,
+    );
+  });
+
   it('is coloured for a terminal only', () => {
     expect(turnkeeper('check', writeSpans(spansOf(...good))).stdout).not.toContain('\u001b');
   });

@@ -5,13 +5,18 @@ import { InputError } from './sources/input-error.ts';
 
 const help = `turnkeeper: checks that agent conversations stay on one session id
 
-  turnkeeper check <traces.jsonl>…   check trace files; exit 0: whole, 1: something is wrong, 2: not checked
+  turnkeeper check <file>…   check trace files, or - for standard input
+                             exit status 0: whole, 1: something is wrong, 2: not checked
+
+Files are OTLP (JSON lines, a JSON document or protobuf, as a collector or an exporter writes it) or the lines of
+Copilot's own exporter; any of them may be compressed with gzip.
 
 Options of check
-  --format text|json     how to print the result (default: text)
-  --rule id=level        off, warn or error for one rule; may be given again
-  --max-warnings N       more warnings than this count as a failure
-  --no-content           recorded prompts and answers count as errors
+  --format text|json|junit|github   how to print the result (default: text)
+  --rule id=off|warn|error          the level of a rule; may be given again
+  --max-warnings N                  more warnings than this count as a failure
+  --no-content                      recorded prompts and answers count as errors
+  --config <file>                   levels and limits (default: turnkeeper.config.json, where there is one)
 
   -h, --help             this text
   --version              the version

@@ -1,4 +1,4 @@
-import type { CapturedSpan } from './span.ts';
+import type { Place } from './span.ts';
 import type { SpanIndex } from './span-index.ts';
 
 /** How bad a finding is: an error fails a check, a warning does not. */
@@ -7,10 +7,18 @@ export type Severity = 'error' | 'warn';
 /** What a user makes of a rule: nothing, a warning or an error. */
 export type Level = 'off' | Severity;
 
-/** What a rule found wrong about one span. What it leaves out, the rule says for all. */
+/** Something that was recorded and can be pointed to: a span, a log event or a metric. */
+export interface Evidence {
+  /** Empty where it belongs to no trace: a metric, a log event outside every span. */
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly place: Place | undefined;
+}
+
+/** What a rule found wrong about one thing. What it leaves out, the rule says for all. */
 export interface Violation {
-  readonly span: CapturedSpan;
-  /** One sentence that names the span and what is wrong with it. */
+  readonly at: Evidence;
+  /** One sentence that names the thing and what is wrong with it. */
   readonly what: string;
   readonly why?: string;
   readonly fix?: string;
@@ -34,7 +42,7 @@ export interface Rule {
   judge(index: SpanIndex): Iterable<Violation>;
 }
 
-/** A span's name in quotes, as violations speak of it. */
+/** Text of a trace in quotes, as violations speak of it. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }

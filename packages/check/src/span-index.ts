@@ -9,6 +9,7 @@ import {
   OPERATION_INVOKE_AGENT,
   OPERATION_INVOKE_WORKFLOW,
 } from '@turnkeeper/instrumentation/semconv';
+import type { Batch, CapturedLog, CapturedMetric } from './signals.ts';
 import { byStart, type CapturedSpan, sessionOf, type SpanEvent, textOf } from './span.ts';
 
 /** One run of an engine: its root span and everything below it, down to the roots of the runs that it encloses. */
@@ -39,6 +40,8 @@ export interface SpanIndex {
   readonly runs: readonly Run[];
   /** The runs of each session, by start. Sessions that are only named by spans outside every run have none. */
   readonly sessions: ReadonlyMap<string, readonly Run[]>;
+  readonly logs: readonly CapturedLog[];
+  readonly metrics: readonly CapturedMetric[];
   /** Every `turnkeeper.engine.session.id` in the input. */
   readonly engineSessions: ReadonlySet<string>;
   /** The span with these ids, if the input holds it. */
@@ -67,8 +70,8 @@ interface Membership {
   readonly depth: number;
 }
 
-/** Works the index of some spans out. A span that is there twice, as after a repeated export, counts once. */
-export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
+/** Works the index of some records out. A span that is there twice, as after a repeated export, counts once. */
+export function indexRecords({ spans: input = [], logs = [], metrics = [] }: Partial<Batch>): SpanIndex {
   const byId = new Map<string, CapturedSpan>();
   for (const span of input) {
     const key = keyOf(span.traceId, span.spanId);
@@ -115,6 +118,8 @@ export function indexSpans(input: readonly CapturedSpan[]): SpanIndex {
     traces,
     runs,
     sessions,
+    logs,
+    metrics,
     engineSessions,
     find: (traceId, spanId) => byId.get(keyOf(traceId, spanId)),
     parentOf,

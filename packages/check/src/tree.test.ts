@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { captureOf, chat, other, spansOf, tool, turn } from './testing/spans.ts';
-import { captureSpans } from './capture.ts';
+import { captureRecords } from './capture.ts';
 
 describe('tree', () => {
   it('draws turns with their spans, and the session once where it begins', () => {
@@ -60,7 +60,7 @@ describe('tree', () => {
 
   it('does not depend on the order in which spans were read', () => {
     const spans = spansOf(turn('a', {}, [chat(), tool({}, [other('GET')])]), turn('b'));
-    expect(captureSpans(spans.toReversed()).tree()).toBe(captureSpans(spans).tree());
+    expect(captureRecords({ spans: spans.toReversed() }).tree()).toBe(captureRecords({ spans }).tree());
   });
 
   it('draws spans whose parents form a ring, and a span that is its own parent', () => {
@@ -71,7 +71,7 @@ describe('tree', () => {
       { ...second, parentSpanId: first.spanId },
       { ...third, parentSpanId: third.spanId },
     ];
-    expect(captureSpans(ring).tree()).toBe('a\n  b\nc');
+    expect(captureRecords({ spans: ring }).tree()).toBe('a\n  b\nc');
   });
 
   it('keeps what a trace says on one line', () => {
@@ -85,6 +85,6 @@ describe('tree', () => {
       spanId: (depth + 1).toString(16).padStart(16, '0'),
       parentSpanId: depth === 0 ? undefined : depth.toString(16).padStart(16, '0'),
     }));
-    expect(captureSpans(chain).tree().split('\n')).toHaveLength(10_000);
+    expect(captureRecords({ spans: chain }).tree().split('\n')).toHaveLength(10_000);
   });
 });

@@ -1,17 +1,19 @@
 import { parseArgs } from 'node:util';
-import { captureSpans } from '../capture.ts';
-import { check, CheckUsageError, type Finding } from '../check.ts';
+import { check, type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
 import type { Streams } from '../cli.ts';
+import { reportGithub } from '../report/github.ts';
 import { reportJson } from '../report/json.ts';
+import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
-import type { Level } from '../rule.ts';
-import { InputError } from '../sources/input-error.ts';
-import { readOtlpJson } from '../sources/otlp-json.ts';
-import type { CapturedSpan } from '../span.ts';
+import type { Level, Rule } from '../rule.ts';
+import { captureFiles } from '../sources/capture-files.ts';
 import { summarize } from '../summary.ts';
+import { levelOf, readConfiguration } from './configuration.ts';
+import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 
-type Format = 'text' | 'json';
+const formats = ['text', 'json', 'junit', 'github'] as const;
+type Format = (typeof formats)[number];
 
 interface CheckArguments {
   readonly files: readonly string[];
@@ -25,36 +27,31 @@ interface CheckArguments {
  *
  * @throws UsageError for a wrong command line, InputError for an input that cannot be checked.
  */
-export async function checkCommand(argv: readonly string[], { stdout }: Streams): Promise<number> {
+export async function checkCommand(argv: readonly string[], { stdout, stderr }: Streams): Promise<number> {
   const { files, format, levels, maxWarnings } = parseArguments(argv);
-  const spans: CapturedSpan[] = [];
-  for (const file of files) {
-    const before = spans.length;
-    for await (const span of readOtlpJson(file)) spans.push({ ...span, order: before + span.order });
-  }
-  const [first] = files;
-  if (spans.length === 0 && first !== undefined) {
-    throw new InputError(
-      first,
-      undefined,
-      'there is not a single span in here, so nothing was checked. Does the exporter write traces to this file?',
-    );
-  }
-  const capture = captureSpans(spans);
-  const findings = applyRules(() => check(capture, { levels }));
+  const applied = chooseRules({ levels });
+  const progress = createProgress(stderr);
+  const capture = await captureFiles(files, progress.show);
+  progress.clear();
+  const findings = check(capture, { levels });
   const summary = summarize(capture);
-  stdout.write(
-    format === 'json'
-      ? reportJson(summary, findings)
-      : reportText(summary, findings, { colors: stdout.isTTY && !process.env['NO_COLOR'] }),
-  );
+  const colors = stdout.isTTY && !process.env['NO_COLOR'];
+  const text = (): string => reportText(summary, findings, { colors });
+  const reports: Readonly<Record<Format, () => string>> = {
+    text,
+    json: () => reportJson(summary, findings),
+    junit: () => reportJunit(applied, findings),
+    // Annotations are for the page of the pull request; the log has room for everything.
+    github: () => `${reportGithub(findings)}${text()}`,
+  };
+  stdout.write(reports[format]());
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   return errors > 0 || findings.length - errors > maxWarnings ? 1 : 0;
 }
 
-function applyRules(apply: () => readonly Finding[]): readonly Finding[] {
+function chooseRules(options: CheckOptions): readonly Rule[] {
   try {
-    return apply();
+    return rulesOf(options);
   } catch (error) {
     throw error instanceof CheckUsageError ? new UsageError(error.message) : error;
   }
@@ -63,14 +60,16 @@ function applyRules(apply: () => readonly Finding[]): readonly Finding[] {
 function parseArguments(argv: readonly string[]): CheckArguments {
   const { values, positionals } = parse(argv);
   if (positionals.length === 0) throw new UsageError('no file was given to check.');
+  const configuration = readConfiguration(values.config);
   return {
     files: positionals,
     format: parseFormat(values.format),
     levels: Object.fromEntries([
+      ...Object.entries(configuration.rules),
       ...(values['no-content'] === true ? [['no-content', 'error'] as const] : []),
       ...(values.rule ?? []).map(parseLevel),
     ]),
-    maxWarnings: parseLimit(values['max-warnings']),
+    maxWarnings: parseLimit(values['max-warnings']) ?? configuration.maxWarnings ?? Number.POSITIVE_INFINITY,
   };
 }
 
@@ -81,6 +80,7 @@ function parse(argv: readonly string[]) {
       allowPositionals: true,
       options: {
         format: { type: 'string', default: 'text' },
+        config: { type: 'string' },
         rule: { type: 'string', multiple: true },
         'max-warnings': { type: 'string' },
         'no-content': { type: 'boolean' },
@@ -92,18 +92,20 @@ function parse(argv: readonly string[]) {
 }
 
 function parseFormat(format: string): Format {
-  if (format === 'text' || format === 'json') return format;
-  throw new UsageError(`there is no format ${JSON.stringify(format)}; there are text and json.`);
+  const known = formats.find((name) => name === format);
+  if (known !== undefined) return known;
+  throw new UsageError(`there is no format ${JSON.stringify(format)}; there are ${formats.join(', ')}.`);
 }
 
 function parseLevel(setting: string): readonly [string, Level] {
-  const [id = '', level, ...rest] = setting.split('=');
-  if (rest.length === 0 && (level === 'off' || level === 'warn' || level === 'error')) return [id, level];
+  const [id = '', name, ...rest] = setting.split('=');
+  const level = levelOf(name);
+  if (rest.length === 0 && level !== undefined) return [id, level];
   throw new UsageError(`--rule ${JSON.stringify(setting)} is not of the form id=off, id=warn or id=error.`);
 }
 
-function parseLimit(limit: string | undefined): number {
-  if (limit === undefined) return Number.POSITIVE_INFINITY;
+function parseLimit(limit: string | undefined): number | undefined {
+  if (limit === undefined) return undefined;
   if (/^\d+$/u.test(limit)) return Number(limit);
   throw new UsageError(`--max-warnings ${JSON.stringify(limit)} is not a whole number.`);
 }

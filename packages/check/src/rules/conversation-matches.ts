@@ -38,7 +38,7 @@ function* judgeSpan(span: CapturedSpan, run: Run | undefined): Iterable<Violatio
   if (run !== undefined && isGenerated(run)) {
     if (conversation !== session) return;
     yield {
-      span,
+      at: span,
       what: `Span ${quote(span.name)} gives the generated session id ${quote(session)} out as a conversation.`,
       why: 'The conventions forbid a made-up conversation id: it looks as if the engine knew this conversation.',
       fix: `Leave ${ATTR_GEN_AI_CONVERSATION_ID} out where nobody gave an id.`,
@@ -47,12 +47,12 @@ function* judgeSpan(span: CapturedSpan, run: Run | undefined): Iterable<Violatio
   }
   if (conversation === undefined) {
     yield {
-      span,
+      at: span,
       what: `Span ${quote(span.name)} of session ${quote(session)} carries no ${ATTR_GEN_AI_CONVERSATION_ID}.`,
     };
   } else if (conversation !== session && !declares(run, conversation)) {
     yield {
-      span,
+      at: span,
       what: `Span ${quote(span.name)} carries conversation ${quote(conversation)}, but session ${quote(session)}.`,
     };
   }

@@ -16,10 +16,10 @@ export const errorsTyped: Rule = {
       if (!isJudged(index, span)) continue;
       const type = textOf(span.attributes, ATTR_ERROR_TYPE);
       if (span.status === 'error' && type === undefined) {
-        yield { span, what: `Span ${quote(span.name)} failed, but carries no ${ATTR_ERROR_TYPE}.` };
+        yield { at: span, what: `Span ${quote(span.name)} failed, but carries no ${ATTR_ERROR_TYPE}.` };
       } else if (span.status !== 'error' && type !== undefined) {
         yield {
-          span,
+          at: span,
           what: `Span ${quote(span.name)} carries ${ATTR_ERROR_TYPE} ${quote(type)}, but its status is ${span.status.toUpperCase()}.`,
         };
       }

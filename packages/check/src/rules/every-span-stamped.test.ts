@@ -22,7 +22,7 @@ describe('every-span-stamped', () => {
 
   it('warns once of a run that has no id at all, however many spans and runs are below it', () => {
     const found = violations(rule, turn(null, {}, [chat(), tool({}, [turn(null)])]));
-    expect(found.map(({ severity, span }) => [severity, span.name])).toEqual([['warn', 'invoke_agent pi']]);
+    expect(found.map(({ severity }) => severity)).toEqual(['warn']);
   });
 
   it('does not take a run for one without any id when its run.start names one', () => {

@@ -22,7 +22,7 @@ export const everySpanStamped: Rule = {
 function* judgeSessionless(run: Run): Iterable<Violation> {
   if (run.parent?.isSessionless === true) return;
   yield {
-    span: run.root,
+    at: run.root,
     severity: 'warn',
     what: `The run ${quote(run.root.name)} has no session id at all: neither the caller nor the engine ${quote(run.engine)} gave one.`,
     why: 'None of its spans can be found by conversation. No id is invented for it: the conventions forbid that.',
@@ -34,14 +34,14 @@ function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
   for (const span of run.spans) {
     if (sessionOf(span) !== undefined) continue;
     if (!isElsewhere(span, run)) {
-      yield { span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
+      yield { at: span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
       continue;
     }
     // Another process does not know the session: one finding for all that it did, where the call came in.
     const caller = index.parentOf(span);
     if (caller !== undefined && isElsewhere(caller, run) && sessionOf(caller) === undefined) continue;
     yield {
-      span,
+      at: span,
       what: `Span ${quote(span.name)}, in another process than its run ${quote(run.root.name)}, carries no ${ATTR_SESSION_ID}.`,
       fix: 'Send the session along: register SessionPropagator with this host in `send` here, and with `accept` and SessionSpanProcessor there.',
     };

@@ -18,7 +18,7 @@ export const noOrphans: Rule = {
       if (span === undefined) continue;
       const more = others.length === 0 ? '' : ` (and that of ${others.length} more)`;
       yield {
-        span,
+        at: span,
         what: `The parent ${span.parentSpanId} of span ${quote(span.name)}${more} is missing from the input.`,
       };
     }

@@ -18,7 +18,7 @@ export const oneRootPerTurn: Rule = {
       const first = rootWithoutCaller(index, run, tops);
       if (first === undefined) continue;
       yield {
-        span: run.root,
+        at: run.root,
         what: `The run ${quote(run.root.name)} begins in the trace of ${quote(first.root.name)}, of the same engine and session, and nothing of the caller is between them.`,
       };
     }

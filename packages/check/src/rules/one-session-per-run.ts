@@ -22,7 +22,7 @@ function* judgeRun(index: SpanIndex, run: Run, session: string): Iterable<Violat
     const own = sessionOf(span);
     if (own === undefined || own === session || declaresParent(index, span, run)) continue;
     yield {
-      span,
+      at: span,
       what: `Span ${quote(span.name)} carries session ${quote(own)}, but the root of its run, ${quote(run.root.name)}, carries ${quote(session)}.`,
     };
   }

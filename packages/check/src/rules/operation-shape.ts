@@ -59,23 +59,26 @@ function* judgeUnnamed(index: SpanIndex, span: CapturedSpan): Iterable<Violation
     textOf(span.attributes, attribute),
   );
   if (name === undefined) return;
-  yield { span, what: `Span ${quote(span.name)} carries ${name}, but no ${ATTR_GEN_AI_OPERATION_NAME}.` };
+  yield { at: span, what: `Span ${quote(span.name)} carries ${name}, but no ${ATTR_GEN_AI_OPERATION_NAME}.` };
 }
 
 function* judgeShape(span: CapturedSpan, operation: string, shape: Shape): Iterable<Violation> {
   const subject = textOf(span.attributes, shape.subject);
   const name = subject === undefined ? operation : `${operation} ${subject}`;
   if (span.name !== name) {
-    yield { span, what: `Span ${quote(span.name)} of operation ${operation} should have the name ${quote(name)}.` };
+    yield { at: span, what: `Span ${quote(span.name)} of operation ${operation} should have the name ${quote(name)}.` };
   }
   if (!shape.kinds.includes(span.kind)) {
     const wanted = shape.kinds.map((kind) => kind.toUpperCase()).join(' or ');
-    yield { span, what: `Span ${quote(span.name)} is of kind ${span.kind.toUpperCase()}; ${operation} is ${wanted}.` };
+    yield {
+      at: span,
+      what: `Span ${quote(span.name)} is of kind ${span.kind.toUpperCase()}; ${operation} is ${wanted}.`,
+    };
   }
   // A remote agent is the one that is called as a client; then the place it is called at belongs to it.
   const isRemoteAgent = operation === OPERATION_INVOKE_AGENT && span.kind === 'client';
   for (const attribute of isRemoteAgent ? [...shape.required, ATTR_SERVER_ADDRESS] : shape.required) {
     if (textOf(span.attributes, attribute) !== undefined) continue;
-    yield { span, what: `Span ${quote(span.name)} of operation ${operation} carries no ${attribute}.` };
+    yield { at: span, what: `Span ${quote(span.name)} of operation ${operation} carries no ${attribute}.` };
   }
 }

@@ -21,11 +21,11 @@ function* judgeRun(run: Run): Iterable<Violation> {
   const [start] = run.starts;
   if (start === undefined) {
     // A run without any id is reported by every-span-stamped, once.
-    if (!run.isSessionless) yield { span, what: `The run ${quote(span.name)} has no ${EVENT_RUN_START} event.` };
+    if (!run.isSessionless) yield { at: span, what: `The run ${quote(span.name)} has no ${EVENT_RUN_START} event.` };
     return;
   }
   if (run.starts.length > 1) {
-    yield { span, what: `The run ${quote(span.name)} has ${run.starts.length} ${EVENT_RUN_START} events.` };
+    yield { at: span, what: `The run ${quote(span.name)} has ${run.starts.length} ${EVENT_RUN_START} events.` };
   }
   for (const name of [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID]) {
     const said = textOf(start.attributes, name);
@@ -33,7 +33,7 @@ function* judgeRun(run: Run): Iterable<Violation> {
     // The conversation is told in both places or in none; only the session must be in both.
     if (said === carried || (name !== ATTR_SESSION_ID && (said === undefined || carried === undefined))) continue;
     yield {
-      span,
+      at: span,
       what: `${EVENT_RUN_START} of ${quote(span.name)} says ${name} ${describe(said)}, the span ${describe(carried)}.`,
     };
   }

@@ -30,7 +30,7 @@ function* judgeNesting({ root, session, parent }: Run): Iterable<Violation> {
   if (parent === undefined || session === undefined || outer === undefined || session === outer) return;
   if (parentSessionOf(root) === outer) return;
   yield {
-    span: root,
+    at: root,
     what: `The run ${quote(root.name)} of session ${quote(session)} hangs under ${quote(parent.root.name)}, a run of session ${quote(outer)}, and does not declare it.`,
     fix: `If the one started the other on purpose, give the inner session ${ATTR_TURNKEEPER_SESSION_PARENT_ID}; if not, begin it in a context of its own, with withSession(…) around the call.`,
   };
@@ -44,7 +44,7 @@ function* judgeLinks(index: SpanIndex, { root, session }: Run): Iterable<Violati
     if (target === undefined || other === undefined || other === session) continue;
     if (textOf(root.attributes, ATTR_SESSION_PREVIOUS_ID) === other) continue;
     yield {
-      span: root,
+      at: root,
       what: `The run ${quote(root.name)} of ${session === undefined ? 'no session' : `session ${quote(session)}`} links to ${quote(target.name)} of session ${quote(other)} as its turn before.`,
       fix: `Turns of one session follow each other. If this session continues the other, give it ${ATTR_SESSION_PREVIOUS_ID}.`,
     };

@@ -26,7 +26,7 @@ function* judgeTurns(index: SpanIndex, session: string, turns: readonly Run[]): 
     const earliest = turns.findLast(({ root }, other) => other < position && root.end <= turn.root.start) ?? turns[0];
     if (leadsBack(index, turn, earliest ?? before)) continue;
     yield {
-      span: turn.root,
+      at: turn.root,
       what: `Turn ${position + 1} of session ${quote(session)}, ${quote(turn.root.name)}, has no link to the turn before it in this process.`,
     };
   }

@@ -48,14 +48,14 @@ export function captureFinishedSpan(span: FinishedSpan, order: number): Captured
     parentIsRemote: parent === undefined ? undefined : parent.isRemote === true,
     name: span.name,
     kind: kinds[span.kind] ?? 'unspecified',
-    start: nanoseconds(span.startTime),
-    end: nanoseconds(span.endTime),
+    start: toNanoseconds(span.startTime),
+    end: toNanoseconds(span.endTime),
     status: statuses[span.status.code] ?? 'unset',
     statusMessage: span.status.message,
     attributes: Object.freeze({ ...span.attributes }),
     events: span.events.map((event) => ({
       name: event.name,
-      time: nanoseconds(event.time),
+      time: toNanoseconds(event.time),
       attributes: { ...event.attributes },
     })),
     links: span.links.map((link) => ({
@@ -69,6 +69,7 @@ export function captureFinishedSpan(span: FinishedSpan, order: number): Captured
   });
 }
 
-function nanoseconds([seconds, rest]: HighResolutionTime): bigint {
+/** A time of the SDK in nanoseconds since the epoch. */
+export function toNanoseconds([seconds, rest]: HighResolutionTime): bigint {
   return BigInt(seconds) * 1_000_000_000n + BigInt(Math.round(rest));
 }

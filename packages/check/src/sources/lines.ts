@@ -1,6 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { InputError } from './input-error.ts';
-
 const newline = 0x0a;
 const byteOrderMark = '\uFEFF';
 
@@ -12,15 +9,13 @@ export interface Line {
 }
 
 /**
- * The lines of a file, one after another. Ends are `\n` and `\r\n` alone: `node:readline` also ends a line at U+2028,
- * which may stand inside a JSON text.
- *
- * @throws InputError when the file cannot be read.
+ * The lines of some bytes, one after another. Ends are `\n` and `\r\n` alone: `node:readline` also ends a line at
+ * U+2028, which may stand inside a JSON text.
  */
-export async function* readLines(file: string): AsyncIterable<Line> {
+export async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncIterable<Line> {
   let number = 0;
   let pending: Buffer[] = [];
-  for await (const chunk of readChunks(file)) {
+  for await (const chunk of bytes) {
     let from = 0;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
       pending.push(chunk.subarray(from, end));
@@ -34,23 +29,9 @@ export async function* readLines(file: string): AsyncIterable<Line> {
 }
 
 function toLine(number: number, parts: readonly Buffer[]): Line {
-  const text = Buffer.concat(parts).toString('utf8').replace(/\r$/u, '');
-  return { number, text: number === 1 && text.startsWith(byteOrderMark) ? text.slice(1) : text };
-}
-
-async function* readChunks(file: string): AsyncIterable<Buffer> {
-  const stream: AsyncIterable<Buffer> = createReadStream(file, { highWaterMark: 1 << 20 });
-  try {
-    yield* stream;
-  } catch (error) {
-    throw new InputError(file, undefined, describeFailure(error));
-  }
-}
-
-function describeFailure(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'there is no such file. Give the path of a file that a collector or an exporter wrote.';
-  if (code === 'EISDIR') return 'this is a directory. Name the files in it.';
-  if (code === 'EACCES') return 'this file may not be read by this user. Change its permissions, or run as its owner.';
-  return `this file cannot be read (${typeof code === 'string' ? code : String(error)}).`;
+  const [first] = parts;
+  const bytes = parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
+  const text = bytes.toString('utf8');
+  const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
+  return { number, text: number === 1 && whole.startsWith(byteOrderMark) ? whole.slice(1) : whole };
 }

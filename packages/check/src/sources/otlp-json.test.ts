@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CapturedSpan } from '../span.ts';
 import { collect, failureOf } from '../testing/collect.ts';
-import { readOtlpJson } from './otlp-json.ts';
+import { readTraces } from './read-traces.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
 let files = 0;
@@ -16,12 +16,13 @@ function write(...lines: readonly (string | object)[]): string {
 }
 
 async function read(...lines: readonly (string | object)[]): Promise<readonly CapturedSpan[]> {
-  return collect(readOtlpJson(write(...lines)));
+  const batches = await collect(readTraces([write(...lines)]));
+  return batches.flatMap(({ spans }) => spans);
 }
 
 async function failure(...lines: readonly (string | object)[]): Promise<string> {
   const file = write(...lines);
-  return (await failureOf(readOtlpJson(file))).replace(file, 'FILE');
+  return (await failureOf(readTraces([file]))).replace(file, 'FILE');
 }
 
 const base64 = (hexadecimal: string) => Buffer.from(hexadecimal, 'hex').toString('base64');
@@ -59,7 +60,7 @@ const request = (...spans: readonly object[]) => ({
   ],
 });
 
-describe('readOtlpJson', () => {
+describe('OTLP as JSON lines', () => {
   it('reads everything that a rule may look at', async () => {
     const [read1] = await read(request(span));
     expect({ ...read1, attributes: { ...read1?.attributes } }).toMatchObject({
@@ -144,7 +145,7 @@ describe('readOtlpJson', () => {
       `"FILE:1: this line is not JSON. Was the file cut off while it was written? Remove the line, or export again."`,
     );
     expect(await failure('[1, 2]')).toMatchInlineSnapshot(
-      `"FILE:1: this line is JSON, but not OTLP: it is no object. Each line must be an ExportTraceServiceRequest."`,
+      `"FILE:1: this is JSON, but not OTLP: it is no object. Each line must be an ExportTraceServiceRequest, as the file exporter of an OpenTelemetry collector writes it."`,
     );
     expect(await failure({ traceEvents: [] })).toMatchInlineSnapshot(
       `"FILE:1: this is JSON, but not OTLP: it has no "resourceSpans". Each line must be an ExportTraceServiceRequest, as the file exporter of an OpenTelemetry collector writes it."`,
@@ -164,9 +165,9 @@ describe('readOtlpJson', () => {
   });
 
   it('says that there is no such file, and that a directory is none', async () => {
-    await expect(collect(readOtlpJson('/no/such/file.jsonl'))).rejects.toThrow(
+    await expect(collect(readTraces(['/no/such/file.jsonl']))).rejects.toThrow(
       '/no/such/file.jsonl: there is no such file.',
     );
-    await expect(collect(readOtlpJson(directory))).rejects.toThrow(`${directory}: this is a directory.`);
+    await expect(collect(readTraces([directory]))).rejects.toThrow(`${directory}: this is a directory.`);
   });
 });

@@ -1,94 +1,82 @@
-import type { Attributes, CapturedSpan, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import type { Batch, CapturedLog, CapturedMetric } from '../signals.ts';
+import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
 import { InputError } from './input-error.ts';
-import { readLines } from './lines.ts';
+import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
 
 const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const kindNames = kinds.map((kind) => `SPAN_KIND_${kind.toUpperCase()}`);
 const statuses: readonly SpanStatus[] = ['unset', 'ok', 'error'];
 const statusNames = statuses.map((status) => `STATUS_CODE_${status.toUpperCase()}`);
-const otherSignals = ['resourceLogs', 'resourceMetrics', 'resourceProfiles'];
+const signals = ['resourceSpans', 'resourceLogs', 'resourceMetrics', 'resourceProfiles'];
+const points = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'];
 
 // Bits of a span's `flags`: https://github.com/open-telemetry/opentelemetry-proto, trace.proto, SpanFlags.
 const hasIsRemote = 0x100;
 const isRemote = 0x200;
 
-/**
- * The spans of a file in the collector's file format: an `ExportTraceServiceRequest` of OTLP per line, as JSON. Lines
- * of other signals and blank lines are passed over.
- *
- * @throws InputError at the first line that is something else, and for a file without a single line.
- */
-export async function* readOtlpJson(file: string): AsyncIterable<CapturedSpan> {
-  let order = 0;
-  let isEmpty = true;
-  for await (const { number, text } of readLines(file)) {
-    if (text.trim() === '') continue;
-    isEmpty = false;
-    for (const span of spansOfLine(text, file, number, order)) {
-      order += 1;
-      yield span;
-    }
-  }
-  if (isEmpty) {
-    throw new InputError(file, undefined, 'the file is empty. Was the exporter flushed before the process ended?');
-  }
+/** Whether a JSON object is an export request of OTLP, of whatever signal. An empty one is, too. */
+export function isOtlpRequest(request: JsonRecord): boolean {
+  return Object.keys(request).length === 0 || signals.some((signal) => signal in request);
 }
 
-/** The spans of one line; `order` is the position of the first of them in the whole input. */
-export function spansOfLine(text: string, file: string, line: number, order: number): readonly CapturedSpan[] {
-  const request = parseLine(text, file, line);
-  if (!Array.isArray(request['resourceSpans'])) {
-    if (Object.keys(request).length === 0 || otherSignals.some((signal) => signal in request)) return [];
-    throw new InputError(
-      file,
-      line,
-      'this is JSON, but not OTLP: it has no "resourceSpans". Each line must be an ExportTraceServiceRequest, as the file exporter of an OpenTelemetry collector writes it.',
-    );
-  }
+/**
+ * What an export request of OTLP holds, read from JSON; `order` is the position of its first span in the whole input.
+ *
+ * @throws InputError for a span without ids.
+ */
+export function captureOtlpRequest(request: JsonRecord, place: Place, order: number): Batch {
   const spans: CapturedSpan[] = [];
   for (const resourceSpans of recordsOf(request['resourceSpans'])) {
     const resource = attributesOf(recordOf(resourceSpans['resource'])['attributes']);
     for (const scopeSpans of recordsOf(resourceSpans['scopeSpans'] ?? resourceSpans['instrumentationLibrarySpans'])) {
       for (const span of recordsOf(scopeSpans['spans'])) {
-        spans.push(captureSpan(span, resource, file, line, order + spans.length));
+        spans.push(captureSpan(span, resource, place, order + spans.length));
       }
     }
   }
-  return spans;
+  return {
+    spans,
+    logs: recordsOf(request['resourceLogs']).flatMap((resourceLogs) => captureLogs(resourceLogs, place)),
+    metrics: recordsOf(request['resourceMetrics']).flatMap((resourceMetrics) => captureMetrics(resourceMetrics, place)),
+  };
 }
 
-function parseLine(text: string, file: string, line: number): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new InputError(
-      file,
-      line,
-      'this line is not JSON. Was the file cut off while it was written? Remove the line, or export again.',
-    );
-  }
-  if (isRecord(value)) return value;
-  throw new InputError(
-    file,
-    line,
-    'this line is JSON, but not OTLP: it is no object. Each line must be an ExportTraceServiceRequest.',
+function captureLogs(resourceLogs: JsonRecord, place: Place): readonly CapturedLog[] {
+  const resource = attributesOf(recordOf(resourceLogs['resource'])['attributes']);
+  const records = recordsOf(resourceLogs['scopeLogs']).flatMap((scopeLogs) => recordsOf(scopeLogs['logRecords']));
+  return records.map((record) => ({
+    name: stringOf(record['eventName']) ?? '',
+    time: nanoseconds(record['timeUnixNano']),
+    attributes: attributesOf(record['attributes']),
+    resource,
+    traceId: idOf(record['traceId'], 32) ?? '',
+    spanId: idOf(record['spanId'], 16) ?? '',
+    place,
+  }));
+}
+
+function captureMetrics(resourceMetrics: JsonRecord, place: Place): readonly CapturedMetric[] {
+  const metrics = recordsOf(resourceMetrics['scopeMetrics']).flatMap((scopeMetrics) =>
+    recordsOf(scopeMetrics['metrics']),
   );
+  return metrics.map((metric) => ({
+    name: stringOf(metric['name']) ?? '',
+    series: points
+      .flatMap((kind) => recordsOf(recordOf(metric[kind])['dataPoints']))
+      .map((point) => attributesOf(point['attributes'])),
+    traceId: '',
+    spanId: '',
+    place,
+  }));
 }
 
-function captureSpan(
-  span: Readonly<Record<string, unknown>>,
-  resource: Attributes,
-  file: string,
-  line: number,
-  order: number,
-): CapturedSpan {
+function captureSpan(span: JsonRecord, resource: Attributes, place: Place, order: number): CapturedSpan {
   const traceId = idOf(span['traceId'], 32);
   const spanId = idOf(span['spanId'], 16);
   if (traceId === undefined || spanId === undefined) {
     throw new InputError(
-      file,
-      line,
+      place.file,
+      place.line,
       `a span has no valid ${traceId === undefined ? 'traceId' : 'spanId'}, so nothing can be said of its place. Ids are hexadecimal or base64.`,
     );
   }
@@ -110,11 +98,11 @@ function captureSpan(
     links: recordsOf(span['links']).flatMap(captureLink),
     resource,
     order,
-    place: { file, line },
+    place,
   };
 }
 
-function captureEvent(event: Readonly<Record<string, unknown>>): SpanEvent {
+function captureEvent(event: JsonRecord): SpanEvent {
   return {
     name: stringOf(event['name']) ?? '',
     time: nanoseconds(event['timeUnixNano']),
@@ -122,7 +110,7 @@ function captureEvent(event: Readonly<Record<string, unknown>>): SpanEvent {
   };
 }
 
-function captureLink(link: Readonly<Record<string, unknown>>): readonly SpanLink[] {
+function captureLink(link: JsonRecord): readonly SpanLink[] {
   const traceId = idOf(link['traceId'], 32);
   const spanId = idOf(link['spanId'], 16);
   if (traceId === undefined || spanId === undefined) return [];
@@ -164,20 +152,4 @@ function nanoseconds(time: unknown): bigint {
 function enumOf<T>(value: unknown, members: readonly T[], names: readonly string[]): T | undefined {
   if (typeof value === 'number') return members[value];
   return typeof value === 'string' ? members[names.indexOf(value)] : undefined;
-}
-
-function stringOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-function recordsOf(list: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(list) ? list.filter(isRecord) : [];
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
-import { captureSpans, type Capture } from '../capture.ts';
+import { captureRecords, type Capture } from '../capture.ts';
 import type { Rule, Violation } from '../rule.ts';
+import type { CapturedLog, CapturedMetric } from '../signals.ts';
 import type { CapturedSpan, SpanKind, SpanStatus } from '../span.ts';
 
 /** A span of a literal conversation: what differs from the good one, and what hangs below it. */
@@ -27,6 +28,9 @@ export interface SpanLiteral {
   readonly resource?: Readonly<Record<string, unknown>>;
   readonly children?: readonly SpanLiteral[];
 }
+
+type LogLiteral = Pick<CapturedLog, 'name' | 'attributes'>;
+type MetricLiteral = Pick<CapturedMetric, 'name' | 'series'>;
 
 type Rest = Omit<SpanLiteral, 'name' | 'children'>;
 
@@ -76,7 +80,20 @@ export function spansOf(...traces: readonly (SpanLiteral | readonly SpanLiteral[
 
 /** The same as a capture. */
 export function captureOf(...traces: readonly (SpanLiteral | readonly SpanLiteral[])[]): Capture {
-  return captureSpans(spansOf(...traces));
+  return captureRecords({ spans: spansOf(...traces) });
+}
+
+/** The same as a capture, with log events and metrics. */
+export function captureWith(
+  { logs = [], metrics = [] }: { readonly logs?: readonly LogLiteral[]; readonly metrics?: readonly MetricLiteral[] },
+  ...traces: readonly (SpanLiteral | readonly SpanLiteral[])[]
+): Capture {
+  const nowhere = { traceId: '', spanId: '', place: undefined };
+  return captureRecords({
+    spans: spansOf(...traces),
+    logs: logs.map((log) => ({ ...nowhere, time: epoch, resource: {}, ...log })),
+    metrics: metrics.map((metric) => ({ ...nowhere, ...metric })),
+  });
 }
 
 /** What one rule says of some traces, in words. */

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import type { Level } from '../rule.ts';
+import { isRecord } from '../sources/json.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The file that is read from the working directory when no other is named. */
+export const configurationFile = 'turnkeeper.config.json';
+
+/** What `turnkeeper.config.json` may say; the command line beats it. */
+export interface Configuration {
+  /** Levels of rules by their id. */
+  readonly rules: Readonly<Record<string, Level>>;
+  /** More warnings than this count as a failure. */
+  readonly maxWarnings: number | undefined;
+}
+
+/**
+ * Reads a configuration: the file that is named or, where none is, the one of the working directory, if there is one.
+ *
+ * @throws UsageError when the file says something that means nothing.
+ */
+export function readConfiguration(file: string | undefined): Configuration {
+  const name = file ?? configurationFile;
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch {
+    if (file === undefined) return { rules: {}, maxWarnings: undefined };
+    throw new UsageError(`the configuration ${JSON.stringify(name)} cannot be read.`);
+  }
+  return parseConfiguration(parseJson(text, name), name);
+}
+
+/** One of the three levels, if a text names one. */
+export function levelOf(level: unknown): Level | undefined {
+  return level === 'off' || level === 'warn' || level === 'error' ? level : undefined;
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`the configuration ${JSON.stringify(name)} is not JSON.`);
+  }
+}
+
+function parseConfiguration(value: unknown, name: string): Configuration {
+  if (!isRecord(value)) throw new UsageError(`the configuration ${JSON.stringify(name)} is no JSON object.`);
+  const { $schema: _schema, rules = {}, maxWarnings, ...unknown } = value;
+  const [stray] = Object.keys(unknown);
+  if (stray !== undefined) {
+    throw new UsageError(`the configuration ${JSON.stringify(name)} has the unknown key ${JSON.stringify(stray)}.`);
+  }
+  if (!isRecord(rules)) throw new UsageError(`"rules" in ${JSON.stringify(name)} is no JSON object.`);
+  return { rules: parseLevels(rules, name), maxWarnings: parseLimit(maxWarnings, name) };
+}
+
+function parseLevels(rules: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, Level>> {
+  const levels: Record<string, Level> = {};
+  for (const [id, level] of Object.entries(rules)) {
+    const known = levelOf(level);
+    if (known === undefined) {
+      throw new UsageError(`the level of ${JSON.stringify(id)} in ${JSON.stringify(name)} is not off, warn or error.`);
+    }
+    levels[id] = known;
+  }
+  return levels;
+}
+
+function parseLimit(limit: unknown, name: string): number | undefined {
+  if (limit === undefined || (typeof limit === 'number' && Number.isSafeInteger(limit) && limit >= 0)) return limit;
+  throw new UsageError(`"maxWarnings" in ${JSON.stringify(name)} is not a whole number.`);
+}

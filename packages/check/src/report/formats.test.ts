@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { check, type Finding } from '../check.ts';
+import { rules } from '../rules/index.ts';
+import { summarize } from '../summary.ts';
+import { captureOf, chat, turn } from '../testing/spans.ts';
+import { reportGithub } from './github.ts';
+import { reportJunit } from './junit.ts';
+import { reportText } from './text.ts';
+
+const finding: Finding = {
+  rule: 'every-span-stamped',
+  severity: 'error',
+  what: 'Span "<b>&\u0000" carries no session.id.',
+  why: 'Why, 100%.',
+  fix: 'Fix.',
+  at: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), file: 'a,b:c.jsonl', line: 3 },
+};
+const warning: Finding = { ...finding, rule: 'turns-linked', severity: 'warn', at: { traceId: 't', spanId: 's' } };
+const [first, second, third] = ['every-span-stamped', 'turns-linked', 'no-orphans'].map((id) =>
+  rules.find((rule) => rule.id === id)!,
+);
+
+describe('reportJunit', () => {
+  it('has a test case for each rule: failed, passed with something to say, passed', () => {
+    expect(reportJunit([first!, second!, third!], [finding, finding, warning])).toMatchInlineSnapshot(`
+      "<?xml version="1.0" encoding="UTF-8"?>
+      <testsuites name="turnkeeper" tests="3" failures="1" errors="0" skipped="0">
+        <testsuite name="turnkeeper" tests="3" failures="1" errors="0" skipped="0">
+          <testcase classname="turnkeeper" name="every-span-stamped">
+            <failure type="every-span-stamped" message="Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id. (and 1 more)">Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+      why: Why, 100%.
+      fix: Fix.
+      at: a,b:c.jsonl:3 trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span bbbbbbbbbbbbbbbb
+
+      Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+      why: Why, 100%.
+      fix: Fix.
+      at: a,b:c.jsonl:3 trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span bbbbbbbbbbbbbbbb</failure>
+          </testcase>
+          <testcase classname="turnkeeper" name="turns-linked">
+            <system-out>Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+      why: Why, 100%.
+      fix: Fix.
+      at: trace t span s</system-out>
+          </testcase>
+          <testcase classname="turnkeeper" name="no-orphans"/>
+        </testsuite>
+      </testsuites>
+      "
+    `);
+  });
+});
+
+describe('reportGithub', () => {
+  it('makes an annotation of each finding', () => {
+    expect(reportGithub([finding, warning])).toMatchInlineSnapshot(`
+      "::error file=a%2Cb%3Ac.jsonl,line=3,title=every-span-stamped::Span "<b>&\\u0000" carries no session.id.%0AWhy, 100%25.%0AFix.%0Atrace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span bbbbbbbbbbbbbbbb
+      ::warning title=turns-linked::Span "<b>&\\u0000" carries no session.id.%0AWhy, 100%25.%0AFix.%0Atrace t span s
+      "
+    `);
+    expect(reportGithub([])).toBe('');
+  });
+});
+
+describe('reportText', () => {
+  it('shows errors before warnings, and each kind of finding once', () => {
+    const capture = captureOf(
+      turn('a', {}, [chat({ session: null }), chat({ session: null })]),
+      turn('a', {}, [chat({ session: null })]),
+    );
+    expect(reportText(summarize(capture), check(capture), { colors: false })).toMatchInlineSnapshot(`
+      "✗ error  every-span-stamped
+        Span "chat m1" of the run "invoke_agent pi" carries no session.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb2
+        Span "chat m1" of the run "invoke_agent pi" carries no session.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+        Span "chat m1" of the run "invoke_agent pi" carries no session.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb5
+        why A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.
+        fix Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.
+
+      ✗ error  conversation-matches
+        Span "chat m1" of session "a" carries no gen_ai.conversation.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb2
+        Span "chat m1" of session "a" carries no gen_ai.conversation.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+        Span "chat m1" of session "a" carries no gen_ai.conversation.id.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb5
+        why Backends for GenAI group by conversation, everything else by session: with two ids the two views do not fit together.
+        fix Let SessionSpanProcessor stamp both ids; if one session holds several conversations, say so with gen_ai.conversation.id on run.start.
+
+      ! warn  turns-linked
+        Turn 2 of session "a", "invoke_agent pi", has no link to the turn before it in this process.
+          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb4
+        why From this turn nobody can step back to the one before: the conversation is a set of traces instead of a chain.
+        fix Keep one TurnkeeperInstrumentation for the life of the process; it remembers the last turn of each session.
+
+      ✗ 1 conversation, 2 turns, 5 spans in 2 traces checked: 6 errors, 1 warning
+      "
+    `);
+  });
+
+  it('shows the first places of many', () => {
+    const many = Array.from({ length: 25 }, () => chat({ session: null }));
+    const capture = captureOf(turn('a', {}, many));
+    const findings = check(capture, { only: ['every-span-stamped'] });
+    const text = reportText(summarize(capture), findings, { colors: false });
+    expect(text).toContain('… and 15 more like it (--format json lists all)');
+    expect(text.match(/ {4}at {2}/gu)).toHaveLength(10);
+  });
+
+  it('has colours when the reader sees them, and says so when there was no run', () => {
+    const capture = captureOf(chat());
+    expect(reportText(summarize(capture), [], { colors: true })).toContain('\u001b[32m');
+    expect(reportText(summarize(capture), [], { colors: false })).toContain('No span here is the root of a run');
+  });
+
+  it('keeps what a trace says from writing to the terminal', () => {
+    const capture = captureOf(turn('a', {}, [{ ...chat({ session: null }), name: '\u001b[2J' }]));
+    expect(reportText(summarize(capture), check(capture), { colors: false })).not.toContain('\u001b');
+  });
+});

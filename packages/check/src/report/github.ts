@@ -1,0 +1,28 @@
+import type { Finding } from '../check.ts';
+import { printable } from '../tree.ts';
+
+/**
+ * A check's findings as workflow commands of GitHub Actions: each becomes an annotation, at its line where the file is
+ * a part of the repository.
+ */
+export function reportGithub(findings: readonly Finding[]): string {
+  return findings.map(describe).join('');
+}
+
+function describe({ rule, severity, what, why, fix, at }: Finding): string {
+  const properties = [
+    ...(at.file === undefined ? [] : [`file=${escapeProperty(at.file)}`]),
+    ...(at.line === undefined ? [] : [`line=${at.line}`]),
+    `title=${escapeProperty(rule)}`,
+  ];
+  const message = `${printable(what)}\n${why}\n${fix}\ntrace ${at.traceId} span ${at.spanId}`;
+  return `::${severity === 'error' ? 'error' : 'warning'} ${properties.join(',')}::${escapeMessage(message)}\n`;
+}
+
+function escapeMessage(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { captureWith, judge, other, turn } from '../testing/spans.ts';
+import { idNotInNames as rule } from './id-not-in-names.ts';
+
+const judgeMetric = (name: string, series: Readonly<Record<string, unknown>>) =>
+  Array.from(
+    rule.judge(captureWith({ metrics: [{ name, series: [{}, series] }] }, turn('conv-42')).index),
+    ({ what }) => what,
+  );
+
+describe('id-not-in-names', () => {
+  it('finds an id in the name of its span, and of a span below that is not stamped', () => {
+    expect(judge(rule, turn('conv-42', {}, [other('GET /chats/conv-42')]))).toEqual([
+      'The name of span "GET /chats/conv-42" holds the id "conv-42".',
+    ]);
+    expect(judge(rule, turn('conv-42', {}, [other('conv-42', { session: null })]))).toHaveLength(1);
+  });
+
+  it('finds a conversation id in a name', () => {
+    const attributes = { 'gen_ai.conversation.id': 'thread_0001' };
+    expect(judge(rule, other('run thread_0001', { session: 'a', attributes }))).toHaveLength(1);
+  });
+
+  it('finds an id on a metric: as an attribute, as a value of another one, or in the name', () => {
+    expect(judgeMetric('tokens', { 'session.id': 'x' })).toEqual([
+      'The metric "tokens" carries session.id in its attributes.',
+    ]);
+    expect(judgeMetric('tokens', { chat: 'conv-42' })).toEqual([
+      'The metric "tokens" holds the id "conv-42" in its name or attributes.',
+    ]);
+    expect(judgeMetric('tokens.conv-42', {})).toHaveLength(1);
+  });
+
+  it('accepts words that an id has in common with a name by chance', () => {
+    expect(judge(rule, turn('pi'), turn('shop', {}, [other('GET shop')]))).toEqual([]);
+    expect(judge(rule, turn('conv-4', {}, [other('GET conv-42')]), turn('m1'))).toEqual([]);
+  });
+
+  it('accepts metrics without an id', () => {
+    expect(judgeMetric('gen_ai.client.token.usage', { 'gen_ai.token.type': 'input' })).toEqual([]);
+  });
+});

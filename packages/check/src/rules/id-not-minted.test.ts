@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { captureOf, judge, spansOf, turn } from '../testing/spans.ts';
+import { idNotMinted as rule } from './id-not-minted.ts';
+
+const [first] = spansOf(turn('a'));
+const traceId = first!.traceId;
+const asUuid = traceId.replace(/^(.{8})(.{4})(.{4})(.{4})/u, '$1-$2-$3-$4-');
+
+describe('id-not-minted', () => {
+  it.each([
+    ['', 'is blank: "".'],
+    ['  ', 'is blank: "  ".'],
+    [traceId, `is the id of a trace: "${traceId}".`],
+    [asUuid, `is the id of a trace: "${asUuid}".`],
+    [first!.spanId.toUpperCase(), `is the id of a span: "${first!.spanId.toUpperCase()}".`],
+  ])('finds the id %j', (id, what) => {
+    const attributes = { 'session.id': id, 'gen_ai.conversation.id': undefined };
+    expect(judge(rule, turn(null, { attributes }))).toEqual([`session.id of span "invoke_agent pi" ${what}`]);
+  });
+
+  it('finds a trace id that became the conversation, also where it is that of another trace', () => {
+    const attributes = { 'gen_ai.conversation.id': traceId };
+    expect(judge(rule, turn('a'), turn('a', { attributes }))).toEqual([
+      `gen_ai.conversation.id of span "invoke_agent pi" is the id of a trace: "${traceId}".`,
+    ]);
+  });
+
+  it('finds a conversation that is new in each turn of one session', () => {
+    const turns = ['x', 'y', 'z'].map((id) => turn('conv-42', { attributes: { 'gen_ai.conversation.id': id } }, []));
+    expect(judge(rule, ...turns)).toEqual([
+      'Each of the 3 turns of session "conv-42" carries a gen_ai.conversation.id of its own.',
+    ]);
+  });
+
+  it("finds a generated session that is new in each turn of one session of the engine's", () => {
+    const attributes = { 'turnkeeper.session.source': 'generated', 'turnkeeper.engine.session.id': 'engine-1' };
+    expect(judge(rule, turn('g1', { attributes }), turn('g2', { attributes }))).toEqual([
+      'Each of the 2 turns of the engine\'s session "engine-1" carries a generated session.id of its own.',
+    ]);
+  });
+
+  it("accepts several platform ids over one session of the engine's", () => {
+    const attributes = { 'turnkeeper.engine.session.id': 'engine-1' };
+    expect(judge(rule, turn('conv-1', { attributes }), turn('conv-2', { attributes }))).toEqual([]);
+  });
+
+  it('accepts one conversation that was reset within a session, and a single turn', () => {
+    const turns = ['x', 'x', 'y'].map((id) => turn('conv-42', { attributes: { 'gen_ai.conversation.id': id } }, []));
+    expect(judge(rule, ...turns)).toEqual([]);
+    expect(judge(rule, turns[0]!)).toEqual([]);
+  });
+
+  it('accepts ids that look like a trace id, but are none of this input', () => {
+    expect(judge(rule, turn('0af7651916cd43dd8448eb211c80319c'))).toEqual([]);
+  });
+
+  it('reports a bad id once', () => {
+    expect([...rule.judge(captureOf(turn('')).index)]).toHaveLength(2);
+  });
+});

@@ -1,0 +1,49 @@
+import {
+  ATTR_GEN_AI_INPUT_MESSAGES,
+  ATTR_GEN_AI_OUTPUT_MESSAGES,
+  ATTR_GEN_AI_SYSTEM_INSTRUCTIONS,
+  ATTR_GEN_AI_TOOL_CALL_ARGUMENTS,
+  ATTR_GEN_AI_TOOL_CALL_RESULT,
+  DEPRECATED_ATTR_GEN_AI_COMPLETION,
+  DEPRECATED_ATTR_GEN_AI_PROMPT,
+} from '@turnkeeper/instrumentation/semconv';
+import { quote, type Rule } from '../rule.ts';
+import type { Attributes } from '../span.ts';
+
+const names = [
+  ATTR_GEN_AI_INPUT_MESSAGES,
+  ATTR_GEN_AI_OUTPUT_MESSAGES,
+  ATTR_GEN_AI_SYSTEM_INSTRUCTIONS,
+  ATTR_GEN_AI_TOOL_CALL_ARGUMENTS,
+  ATTR_GEN_AI_TOOL_CALL_RESULT,
+  DEPRECATED_ATTR_GEN_AI_PROMPT,
+  DEPRECATED_ATTR_GEN_AI_COMPLETION,
+];
+
+/** What people wrote and models answered stays out of traces, unless somebody wants it there. */
+export const noContent: Rule = {
+  id: 'no-content',
+  severity: 'warn',
+  basis: 'convention',
+  asserts: 'No span, event or log holds a prompt, an answer, or what a tool was given and gave back.',
+  why: 'Content is opt-in: it holds personal data and secrets, and traces are kept longer and read by more people than conversations.',
+  fix: "Set content: 'none', or turn the capture of content off in the instrumentation that wrote it. If it is wanted, turn this rule off.",
+  *judge(index) {
+    for (const span of index.spans) {
+      const found = [span.attributes, ...span.events.map(({ attributes }) => attributes)].flatMap(contentOf);
+      if (found.length === 0) continue;
+      yield { at: span, what: `Span ${quote(span.name)} holds content: ${[...new Set(found)].join(', ')}.` };
+    }
+    for (const log of index.logs) {
+      const found = contentOf(log.attributes);
+      if (found.length > 0) yield { at: log, what: `Log event ${quote(log.name)} holds content: ${found.join(', ')}.` };
+    }
+  },
+};
+
+/** Some instrumentations number the messages, below the name: `….0.content`. */
+function contentOf(attributes: Attributes): readonly string[] {
+  return names.filter(
+    (name) => attributes[name] !== undefined || Object.keys(attributes).some((key) => key.startsWith(`${name}.`)),
+  );
+}

@@ -1,0 +1,32 @@
+import { ATTR_SESSION_ID, ATTR_SESSION_PREVIOUS_ID, EVENT_SESSION_START } from '@turnkeeper/instrumentation/semconv';
+import { type Evidence, quote, type Rule } from '../rule.ts';
+import { type Attributes, textOf } from '../span.ts';
+
+/** A session begins once, and continues another one if any. */
+export const sessionStartOnce: Rule = {
+  id: 'session-start-once',
+  severity: 'warn',
+  basis: 'convention',
+  asserts: `There is at most one ${EVENT_SESSION_START} per session, and ${ATTR_SESSION_PREVIOUS_ID} differs from ${ATTR_SESSION_ID}.`,
+  why: 'Sessions are counted by their start; one that starts twice counts twice, one that continues itself has no beginning.',
+  fix: 'Keep one TurnkeeperInstrumentation for the life of the process, and give previousId only for another session.',
+  *judge(index) {
+    const started = new Set<string>();
+    for (const { name, attributes, ...at } of index.logs) {
+      if (name !== EVENT_SESSION_START) continue;
+      const session = textOf(attributes, ATTR_SESSION_ID);
+      if (session === undefined) continue;
+      if (started.has(session)) yield { at, what: `Session ${quote(session)} has a second ${EVENT_SESSION_START}.` };
+      started.add(session);
+    }
+    const reported = new Set<string>();
+    const everything: readonly (Evidence & { readonly attributes: Attributes })[] = [...index.spans, ...index.logs];
+    for (const at of everything) {
+      const session = textOf(at.attributes, ATTR_SESSION_ID);
+      if (session === undefined || reported.has(session)) continue;
+      if (at.attributes[ATTR_SESSION_PREVIOUS_ID] !== session) continue;
+      reported.add(session);
+      yield { at, what: `Session ${quote(session)} names itself as the session before.` };
+    }
+  },
+};

@@ -1,0 +1,88 @@
+import type { Batch } from '../signals.ts';
+import type { CapturedSpan, Place, SpanKind, SpanStatus } from '../span.ts';
+import { InputError } from './input-error.ts';
+import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
+
+const kinds: readonly SpanKind[] = ['internal', 'server', 'client', 'producer', 'consumer'];
+const statuses: readonly SpanStatus[] = ['unset', 'ok', 'error'];
+const types = ['span', 'metric', 'log'];
+
+/** Whether a JSON object is a line of the file that Copilot's runtime writes: `exporterType: 'file'` in its SDK. */
+export function isCopilotRecord(record: JsonRecord): boolean {
+  return typeof record['type'] === 'string' && types.includes(record['type']);
+}
+
+/**
+ * What a line of Copilot's own file holds. It is no OTLP: one span or metric a line, as OpenTelemetry's JavaScript SDK
+ * would print them.
+ *
+ * @throws InputError for a span without ids.
+ */
+export function captureCopilotRecord(record: JsonRecord, place: Place, order: number): Batch {
+  return {
+    spans: record['type'] === 'span' ? [captureSpan(record, place, order)] : [],
+    logs: [],
+    metrics: record['type'] === 'metric' ? [captureMetric(record, place)] : [],
+  };
+}
+
+function captureMetric(metric: JsonRecord, place: Place): Batch['metrics'][number] {
+  return {
+    name: stringOf(metric['name']) ?? '',
+    series: recordsOf(metric['dataPoints']).map((point) => recordOf(point['attributes'])),
+    traceId: '',
+    spanId: '',
+    place,
+  };
+}
+
+function captureSpan(span: JsonRecord, place: Place, order: number): CapturedSpan {
+  const [traceId, spanId] = [stringOf(span['traceId']), stringOf(span['spanId'])];
+  if (traceId?.length !== 32 || spanId?.length !== 16) {
+    throw new InputError(
+      place.file,
+      place.line,
+      'a span has no valid traceId and spanId, so nothing can be said of its place.',
+    );
+  }
+  const status = recordOf(span['status']);
+  return {
+    traceId,
+    spanId,
+    parentSpanId: stringOf(span['parentSpanId']) || undefined,
+    // The file does not say; a run of the runtime may hang under a span of the application that called it.
+    parentIsRemote: undefined,
+    name: stringOf(span['name']) ?? '',
+    kind: memberOf(kinds, span['kind']) ?? 'unspecified',
+    start: nanoseconds(span['startTime']),
+    end: nanoseconds(span['endTime']),
+    status: memberOf(statuses, status['code']) ?? 'unset',
+    statusMessage: stringOf(status['message']),
+    attributes: recordOf(span['attributes']),
+    events: recordsOf(span['events']).map((event) => ({
+      name: stringOf(event['name']) ?? '',
+      time: nanoseconds(event['time']),
+      attributes: recordOf(event['attributes']),
+    })),
+    links: recordsOf(span['links']).map((link) => ({
+      traceId: stringOf(recordOf(link['context'])['traceId']) ?? '',
+      spanId: stringOf(recordOf(link['context'])['spanId']) ?? '',
+      attributes: recordOf(link['attributes']),
+    })),
+    resource: recordOf(recordOf(span['resource'])['attributes']),
+    order,
+    place,
+  };
+}
+
+function memberOf<T>(members: readonly T[], value: unknown): T | undefined {
+  return typeof value === 'number' ? members[value] : undefined;
+}
+
+/** `[seconds, nanoseconds]`. */
+function nanoseconds(time: unknown): bigint {
+  if (!Array.isArray(time)) return 0n;
+  const [seconds, rest]: readonly unknown[] = time;
+  if (!Number.isSafeInteger(seconds) || !Number.isSafeInteger(rest)) return 0n;
+  return BigInt(Number(seconds)) * 1_000_000_000n + BigInt(Number(rest));
+}

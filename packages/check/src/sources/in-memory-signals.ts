@@ -1,0 +1,47 @@
+import type { CapturedLog, CapturedMetric } from '../signals.ts';
+import { type HighResolutionTime, toNanoseconds } from './in-memory.ts';
+
+/** A log record as OpenTelemetry's JavaScript SDK hands it to a processor, by its shape. */
+export interface EmittedLog {
+  readonly eventName?: string | undefined;
+  readonly hrTime: HighResolutionTime;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly spanContext?: { readonly traceId: string; readonly spanId: string } | undefined;
+  readonly resource: { readonly attributes: Readonly<Record<string, unknown>> };
+}
+
+/** Metrics as OpenTelemetry's JavaScript SDK hands them to an exporter, by their shape. */
+export interface ExportedMetrics {
+  readonly scopeMetrics: readonly {
+    readonly metrics: readonly {
+      readonly descriptor: { readonly name: string };
+      readonly dataPoints: readonly { readonly attributes: Readonly<Record<string, unknown>> }[];
+    }[];
+  }[];
+}
+
+/** A log record of the SDK as a plain value. */
+export function captureEmittedLog(record: EmittedLog): CapturedLog {
+  return {
+    name: record.eventName ?? '',
+    time: toNanoseconds(record.hrTime),
+    attributes: { ...record.attributes },
+    resource: record.resource.attributes,
+    traceId: record.spanContext?.traceId ?? '',
+    spanId: record.spanContext?.spanId ?? '',
+    place: undefined,
+  };
+}
+
+/** Metrics of the SDK as plain values. */
+export function captureExportedMetrics({ scopeMetrics }: ExportedMetrics): readonly CapturedMetric[] {
+  return scopeMetrics
+    .flatMap(({ metrics }) => metrics)
+    .map(({ descriptor, dataPoints }) => ({
+      name: descriptor.name,
+      series: dataPoints.map(({ attributes }) => ({ ...attributes })),
+      traceId: '',
+      spanId: '',
+      place: undefined,
+    }));
+}

@@ -1,0 +1,162 @@
+import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import { ProtobufError, ProtobufReader } from './protobuf-reader.ts';
+
+const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
+const statuses: readonly SpanStatus[] = ['unset', 'ok', 'error'];
+const hasIsRemote = 0x100;
+const isRemote = 0x200;
+
+/**
+ * The spans of an `ExportTraceServiceRequest` of OTLP in protobuf. Field numbers are those of trace.proto and
+ * common.proto in https://github.com/open-telemetry/opentelemetry-proto.
+ *
+ * @throws ProtobufError when the bytes are something else.
+ */
+export function decodeTraceRequest(bytes: Buffer, place: Place, order: number): readonly CapturedSpan[] {
+  const spans: CapturedSpan[] = [];
+  const request = new ProtobufReader(bytes);
+  for (let field = request.field(); field !== 0; field = request.field()) {
+    if (field === 1) decodeResourceSpans(request.message(), place, order, spans);
+    else request.skip();
+  }
+  return spans;
+}
+
+function decodeResourceSpans(message: ProtobufReader, place: Place, order: number, spans: CapturedSpan[]): void {
+  let resource: Attributes = {};
+  // The resource may stand behind the spans that it belongs to.
+  const scopes: ProtobufReader[] = [];
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) resource = decodeAttributes(message.message(), 1);
+    else if (field === 2) scopes.push(message.message());
+    else message.skip();
+  }
+  for (const scope of scopes) {
+    for (let field = scope.field(); field !== 0; field = scope.field()) {
+      if (field === 2) spans.push(decodeSpan(scope.message(), resource, place, order + spans.length));
+      else scope.skip();
+    }
+  }
+}
+
+function decodeSpan(message: ProtobufReader, resource: Attributes, place: Place, order: number): CapturedSpan {
+  let [traceId, spanId, parentSpanId, name] = ['', '', '', ''];
+  let [kind, flags, start, end] = [0, 0, 0n, 0n];
+  let status: Pick<CapturedSpan, 'status' | 'statusMessage'> = { status: 'unset', statusMessage: undefined };
+  const attributes: Record<string, unknown> = Object.create(null);
+  const events: SpanEvent[] = [];
+  const links: SpanLink[] = [];
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) traceId = message.hexadecimal();
+    else if (field === 2) spanId = message.hexadecimal();
+    else if (field === 4) parentSpanId = message.hexadecimal();
+    else if (field === 5) name = message.text();
+    else if (field === 6) kind = message.unsigned();
+    else if (field === 7) start = message.fixed64();
+    else if (field === 8) end = message.fixed64();
+    else if (field === 9) decodeAttribute(message.message(), attributes);
+    else if (field === 11) events.push(decodeEvent(message.message()));
+    else if (field === 13) links.push(decodeLink(message.message()));
+    else if (field === 15) status = decodeStatus(message.message());
+    else if (field === 16) flags = message.fixed32();
+    else message.skip();
+  }
+  if (traceId.length !== 32 || spanId.length !== 16) throw new ProtobufError('a span has no valid ids');
+  return {
+    traceId,
+    spanId,
+    parentSpanId: parentSpanId.length === 16 && parentSpanId !== '0000000000000000' ? parentSpanId : undefined,
+    parentIsRemote: (flags & hasIsRemote) === 0 ? undefined : (flags & isRemote) !== 0,
+    name,
+    kind: kinds[kind] ?? 'unspecified',
+    start,
+    end,
+    ...status,
+    attributes,
+    events,
+    links,
+    resource,
+    order,
+    place,
+  };
+}
+
+function decodeEvent(message: ProtobufReader): SpanEvent {
+  let [name, time] = ['', 0n];
+  const attributes: Record<string, unknown> = Object.create(null);
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) time = message.fixed64();
+    else if (field === 2) name = message.text();
+    else if (field === 3) decodeAttribute(message.message(), attributes);
+    else message.skip();
+  }
+  return { name, time, attributes };
+}
+
+function decodeLink(message: ProtobufReader): SpanLink {
+  let [traceId, spanId] = ['', ''];
+  const attributes: Record<string, unknown> = Object.create(null);
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) traceId = message.hexadecimal();
+    else if (field === 2) spanId = message.hexadecimal();
+    else if (field === 4) decodeAttribute(message.message(), attributes);
+    else message.skip();
+  }
+  return { traceId, spanId, attributes };
+}
+
+function decodeStatus(message: ProtobufReader): Pick<CapturedSpan, 'status' | 'statusMessage'> {
+  let statusMessage: string | undefined;
+  let code = 0;
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 2) statusMessage = message.text();
+    else if (field === 3) code = message.unsigned();
+    else message.skip();
+  }
+  return { status: statuses[code] ?? 'unset', statusMessage };
+}
+
+/** A message that lists attributes in one of its fields: a resource, a list of keys and values. */
+function decodeAttributes(message: ProtobufReader, listed: number): Attributes {
+  const attributes: Record<string, unknown> = Object.create(null);
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === listed) decodeAttribute(message.message(), attributes);
+    else message.skip();
+  }
+  return attributes;
+}
+
+function decodeAttribute(message: ProtobufReader, attributes: Record<string, unknown>): void {
+  let key = '';
+  let value: unknown;
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) key = message.text();
+    else if (field === 2) value = decodeValue(message.message());
+    else message.skip();
+  }
+  attributes[key] = value;
+}
+
+function decodeValue(message: ProtobufReader): unknown {
+  let value: unknown;
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) value = message.text();
+    else if (field === 2) value = message.unsigned() !== 0;
+    else if (field === 3) value = message.integer();
+    else if (field === 4) value = message.double();
+    else if (field === 5) value = decodeList(message.message());
+    else if (field === 6) value = decodeAttributes(message.message(), 1);
+    else if (field === 7) value = message.hexadecimal();
+    else message.skip();
+  }
+  return value;
+}
+
+function decodeList(message: ProtobufReader): readonly unknown[] {
+  const values: unknown[] = [];
+  for (let field = message.field(); field !== 0; field = message.field()) {
+    if (field === 1) values.push(decodeValue(message.message()));
+    else message.skip();
+  }
+  return values;
+}

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { describe, expect, it } from 'vitest';
+import { captureFrom } from '../capture.ts';
+import type { CapturedSpan } from '../span.ts';
+import { collect, failureOf } from '../testing/collect.ts';
+import { captureFiles } from './capture-files.ts';
+import { readTraces } from './read-traces.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+let files = 0;
+
+function write(content: string | Uint8Array): string {
+  const file = join(directory, `traces-${(files += 1)}`);
+  writeFileSync(file, content);
+  return file;
+}
+
+const exporter = new InMemorySpanExporter();
+const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).getTracer('test');
+const remote = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1, isRemote: true };
+const root = tracer.startSpan('invoke_agent pi', {}, trace.setSpanContext(ROOT_CONTEXT, remote));
+root.setAttributes({ 'session.id': 'conv-42', tokens: 12, negative: -3, ratio: 0.25, flag: true, list: ['a', 'b'] });
+root.addEvent('run.start', { 'session.id': 'conv-42' });
+root.addLink({
+  context: { ...remote, spanId: 'c'.repeat(16) },
+  attributes: { 'turnkeeper.link.kind': 'previous_turn' },
+});
+const child = tracer.startSpan('chat é\u2028', { kind: SpanKind.CLIENT }, trace.setSpan(ROOT_CONTEXT, root));
+child.setStatus({ code: SpanStatusCode.ERROR, message: 'too slow' });
+child.end();
+root.end();
+
+const finished = exporter.getFinishedSpans();
+const json = Buffer.from(JsonTraceSerializer.serializeRequest(finished)!).toString();
+const protobuf = Buffer.from(ProtobufTraceSerializer.serializeRequest(finished)!);
+const document = JSON.stringify(JSON.parse(json), undefined, 2);
+
+/** Behind its length, as the collector's file exporter writes a message. */
+function delimited(message: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+/** What must be the same whichever way a span came. */
+function comparable(spans: readonly CapturedSpan[]): readonly object[] {
+  const sorted = spans.toSorted((left, right) => (left.spanId < right.spanId ? -1 : 1));
+  return sorted.map(({ place: _place, order: _order, attributes, events, links, resource, ...rest }) => ({
+    ...rest,
+    attributes: { ...attributes },
+    events: events.map((event) => ({ ...event, attributes: { ...event.attributes } })),
+    links: links.map((link) => ({ ...link, attributes: { ...link.attributes } })),
+    resource: { ...resource },
+  }));
+}
+
+const expected = comparable(captureFrom(exporter).spans);
+describe('readTraces', () => {
+  it.each([
+    ['JSON lines', json],
+    ['a JSON document over many lines', document],
+    ['a list of requests', `[${json}]`],
+    ['a document that begins with white space', `\n\t ${document}\n\n`],
+    ['a protobuf request body', protobuf],
+    ["the collector's length-delimited protobuf", delimited(protobuf)],
+    ["the collector's zstd-compressed protobuf", delimited(zstdCompressSync(protobuf))],
+    ['JSON lines in gzip', gzipSync(json)],
+    ['protobuf in gzip', gzipSync(protobuf)],
+    ['gzip files one after another', Buffer.concat([gzipSync('\n'), gzipSync(json)])],
+  ])('reads %s to the same spans that the SDK holds in memory', async (_, content) => {
+    const { spans } = await captureFiles([write(content)]);
+    expect(comparable(spans)).toEqual(expected);
+  });
+
+  it('reads several bodies and several messages in one file', async () => {
+    const bodies = await collect(readTraces([write(Buffer.concat([protobuf, protobuf]))]));
+    expect(bodies.map(({ spans }) => spans.length)).toEqual([2, 2]);
+    const messages = await collect(readTraces([write(Buffer.concat([delimited(protobuf), delimited(protobuf)]))]));
+    expect(messages.flatMap(({ spans }) => spans.map(({ order }) => order))).toEqual([0, 1, 2, 3]);
+  });
+
+  it('reads messages that are larger than a piece of the file', async () => {
+    const many = Buffer.concat(Array.from({ length: 9_000 }, () => protobuf));
+    const batches = await collect(readTraces([write(delimited(many))]));
+    expect(batches[0]?.spans).toHaveLength(18_000);
+  });
+
+  it('names the file and, for lines, the line', async () => {
+    const [lines, body] = [write(`\n${json}`), write(protobuf)];
+    const batches = await collect(readTraces([lines, body]));
+    expect(batches.map(({ spans }) => spans[0]?.place)).toEqual([{ file: lines, line: 2 }, { file: body }]);
+  });
+
+  it('reads log events and metrics beside the spans', async () => {
+    const attributes = [{ key: 'session.id', value: { stringValue: 'conv-42' } }];
+    const logRecords = [{ eventName: 'session.start', timeUnixNano: '5', attributes, traceId: 'a'.repeat(32) }];
+    const metrics = [{ name: 'tokens', histogram: { dataPoints: [{ attributes }] } }];
+    const file = write(
+      `${JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] })}
+${JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })}
+${json}`,
+    );
+    const { index } = await captureFiles([file]);
+    expect(index.logs).toMatchObject([
+      { name: 'session.start', time: 5n, traceId: 'a'.repeat(32), place: { line: 1 } },
+    ]);
+    expect(index.metrics).toMatchObject([{ name: 'tokens', place: { line: 2 } }]);
+    expect(index.metrics[0]?.series[0]?.['session.id']).toBe('conv-42');
+  });
+
+  it("reads what Copilot's own exporter wrote", async () => {
+    const recording = fileURLToPath(new URL('recordings/copilot-1.0.14.jsonl', import.meta.url));
+    const capture = await captureFiles([recording]);
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "session.provisioning [no session, conversation conv-42]
+      invoke_agent [no session, conversation conv-42]
+        session.first_turn [no session, conversation conv-42]
+        chat m1 [no session, conversation conv-42]
+        chat m1 [no session, conversation conv-42]
+      invoke_agent [no session, conversation conv-42]
+        chat m1 [no session, conversation conv-42]
+        chat m1 [no session, conversation conv-42]"
+    `);
+    expect(capture.index.metrics.map(({ name }) => name)).toContain('gen_ai.client.operation.duration');
+    expect(capture.spans.every(({ start, end }) => start > 0n && end >= start)).toBe(true);
+  });
+
+  it('reads standard input', () => {
+    const bin = fileURLToPath(new URL('../../bin/turnkeeper.js', import.meta.url));
+    const input = gzipSync(readFileSync(write(json)));
+    const argv = [bin, 'check', '-', '--format', 'json', '--rule', 'sampled-whole=off'];
+    expect(JSON.parse(execFileSync(process.execPath, argv, { input, encoding: 'utf8' }))).toMatchObject({ spans: 2 });
+  });
+
+  it.each([
+    ['protobuf that was cut off', protobuf.subarray(0, -5)],
+    ['a length without its message', delimited(protobuf).subarray(0, -5)],
+    ['bytes of something else', Buffer.from('\u0000\u0001\u0002\u0003hello')],
+    ['protobuf of something else', Buffer.from([0x0a, 0x03, 0x12, 0x01, 0x08])],
+    ['gzip that was cut off', gzipSync(json).subarray(0, -20)],
+    ['a document that was cut off', document.slice(0, -20)],
+    ['no byte', ''],
+  ])('says in one line that it cannot read %s', async (_, content) => {
+    const file = write(content);
+    const message = await failureOf(readTraces([file]));
+    expect(message.startsWith(`${file}: `) || message.startsWith(`${file}:1: `)).toBe(true);
+    expect(message).not.toContain('\n');
+    expect(message).toMatch(/\w\.$|\?$/u);
+  });
+});

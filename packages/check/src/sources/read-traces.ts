@@ -1,0 +1,170 @@
+import { zstdDecompressSync } from 'node:zlib';
+import type { Batch } from '../signals.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { nameOf, readBytes } from './bytes.ts';
+import { captureCopilotRecord, isCopilotRecord } from './copilot-jsonl.ts';
+import { InputError } from './input-error.ts';
+import { isRecord } from './json.ts';
+import { splitLines } from './lines.ts';
+import { captureOtlpRequest, isOtlpRequest } from './otlp-json.ts';
+import { decodeTraceRequest } from './otlp-protobuf.ts';
+import { ProtobufError } from './protobuf-reader.ts';
+
+const zstdMagic = 0x28b52ffd;
+/** A length-delimited message above this is no message. */
+const maximumMessage = 1 << 30;
+const lengthBytes = 4;
+
+/**
+ * What some files hold, one after another; `-` is standard input. Understands OTLP as JSON lines or one JSON document
+ * (ids in hexadecimal or base64), OTLP in protobuf as request bodies or as the collector's length-delimited messages,
+ * and the JSON lines of Copilot's own exporter; any of them compressed with gzip.
+ *
+ * @throws InputError at the first thing that is none of these, and for an empty file.
+ */
+export async function* readTraces(files: readonly string[]): AsyncIterable<Batch> {
+  let order = 0;
+  for (const file of files) {
+    for await (const batch of readFile(file, () => order)) {
+      order += batch.spans.length;
+      yield batch;
+    }
+  }
+}
+
+async function* readFile(file: string, order: () => number): AsyncIterable<Batch> {
+  const queue = new ByteQueue(readBytes(file));
+  const name = nameOf(file);
+  const head = await queue.peek(1024);
+  if (head.length === 0) throw emptyFile(name);
+  if (isText(head)) yield* readJson(queue, name, order);
+  else if (head[0] === 0x0a) yield* readRequest(queue, name, order);
+  else yield* readDelimited(queue, name, order);
+}
+
+/** JSON has no control characters but white space; a protobuf message with ids and times has. */
+function isText(head: Buffer): boolean {
+  return !head.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+}
+
+async function* readJson(queue: ByteQueue, file: string, order: () => number): AsyncIterable<Batch> {
+  let isEmpty = true;
+  const lines = splitLines(queue.rest())[Symbol.asyncIterator]();
+  for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
+    const { number, text } = next.value;
+    if (text.trim() === '') continue;
+    const value = parse(text);
+    if (value === undefined && isEmpty && opensDocument(text)) {
+      const parts = [text];
+      for (let more = await lines.next(); more.done !== true; more = await lines.next()) parts.push(more.value.text);
+      yield* captureDocument(parts.join('\n'), file, number, order);
+      return;
+    }
+    isEmpty = false;
+    if (value === undefined) throw brokenLine(file, number);
+    yield* captureValue(value.parsed, file, number, order);
+  }
+  if (isEmpty) throw emptyFile(file);
+}
+
+/** Whether a line may be the first of a JSON text that goes on below it. */
+function opensDocument(line: string): boolean {
+  return /^\s*[[{]\s*$|^\s*[[{].*[[{,]\s*$/u.test(line);
+}
+
+function parse(text: string): { readonly parsed: unknown } | undefined {
+  try {
+    return { parsed: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+function* captureDocument(text: string, file: string, line: number, order: () => number): Iterable<Batch> {
+  const value = parse(text);
+  if (value === undefined) throw brokenLine(file, line);
+  yield* captureValue(value.parsed, file, undefined, order);
+}
+
+function* captureValue(value: unknown, file: string, line: number | undefined, order: () => number): Iterable<Batch> {
+  const place = line === undefined ? { file } : { file, line };
+  // A document may be a list of requests.
+  for (const record of Array.isArray(value) && value.length > 0 ? value : [value]) {
+    if (!isRecord(record)) throw foreign(file, line, 'it is no object');
+    if (isOtlpRequest(record)) yield captureOtlpRequest(record, place, order());
+    else if (isCopilotRecord(record)) yield captureCopilotRecord(record, place, order());
+    else throw foreign(file, line, 'it has no "resourceSpans"');
+  }
+}
+
+/** A request body, or several one after another: a list of field 1, read one by one. */
+async function* readRequest(queue: ByteQueue, file: string, order: () => number): AsyncIterable<Batch> {
+  for (let head = await queue.peek(11); head.length > 0; head = await queue.peek(11)) {
+    let [length, factor, position] = [0, 1, 1];
+    for (; position < head.length; position += 1, factor *= 128) {
+      const byte = head[position] ?? 0;
+      length += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+    }
+    const message = head[0] === 0x0a && length <= maximumMessage ? await queue.take(position + 1 + length) : undefined;
+    if (message === undefined) throw brokenMessage(file);
+    yield decode(message, file, order());
+  }
+}
+
+/** The collector's file exporter with `format: proto`: each message behind its length, in four bytes, big-endian. */
+async function* readDelimited(queue: ByteQueue, file: string, order: () => number): AsyncIterable<Batch> {
+  for (let head = await queue.take(lengthBytes); head !== undefined; head = await queue.take(lengthBytes)) {
+    const length = head.readUInt32BE();
+    const message = length <= maximumMessage ? await queue.take(length) : undefined;
+    if (message === undefined) throw brokenMessage(file);
+    yield decode(unpack(message, file), file, order());
+  }
+  if ((await queue.peek(1)).length > 0) throw brokenMessage(file);
+}
+
+/** With `compression: zstd` the collector packs each message by itself. */
+function unpack(message: Buffer, file: string): Buffer {
+  if (message.length < lengthBytes || message.readUInt32BE() !== zstdMagic) return message;
+  try {
+    return zstdDecompressSync(message);
+  } catch {
+    throw brokenMessage(file);
+  }
+}
+
+function decode(message: Buffer, file: string, order: number): Batch {
+  try {
+    return { spans: decodeTraceRequest(message, { file }, order), logs: [], metrics: [] };
+  } catch (error) {
+    throw error instanceof ProtobufError ? brokenMessage(file) : error;
+  }
+}
+
+function emptyFile(file: string): InputError {
+  return new InputError(file, undefined, 'the file is empty. Was the exporter flushed before the process ended?');
+}
+
+function brokenLine(file: string, line: number): InputError {
+  return new InputError(
+    file,
+    line,
+    'this line is not JSON. Was the file cut off while it was written? Remove the line, or export again.',
+  );
+}
+
+function brokenMessage(file: string): InputError {
+  return new InputError(
+    file,
+    undefined,
+    'this is neither JSON nor OTLP in protobuf, or it was cut off. Give a file of an OpenTelemetry collector, or the body of an export request.',
+  );
+}
+
+function foreign(file: string, line: number | undefined, what: string): InputError {
+  return new InputError(
+    file,
+    line,
+    `this is JSON, but not OTLP: ${what}. Each line must be an ExportTraceServiceRequest, as the file exporter of an OpenTelemetry collector writes it.`,
+  );
+}
