@@ -4,7 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { captureSpans, readOtlpJson, type CapturedSpan } from '@turnkeeper/check';
+import { join } from 'node:path';
+import { captureFiles } from '@turnkeeper/check';
+import { ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
 import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 /** What runs, by its name on the command line. `node` gets the arguments. */
@@ -46,17 +48,15 @@ async function play(name: string): Promise<number> {
   await receiver.close();
   if (played !== 0) return played;
 
-  const spans: CapturedSpan[] = [];
-  for await (const span of readOtlpJson(file)) spans.push(span);
-  const capture = captureSpans(spans);
-  console.log(`\nWhat the receiver got, ${spans.length} spans in ${receiver.requests.length} requests:\n`);
-  console.log(capture.tree());
+  const capture = await captureFiles([file]);
+  console.log(`\nWhat the receiver got, ${capture.spans.length} spans in ${receiver.requests.length} requests:\n`);
+  console.log(`${capture.tree()}\n`);
   for (const [session, runs] of capture.index.sessions) {
-    const stamped = spans.filter(({ attributes }) => attributes['session.id'] === session).length;
-    console.log(`\n${session}: ${runs.length} runs, ${stamped} spans, all on this id`);
+    const spans = capture.spans.filter(({ attributes }) => attributes[ATTR_SESSION_ID] === session);
+    console.log(`${session}: ${runs.length} turns, ${spans.length} spans carry this id`);
   }
   console.log(`\n$ turnkeeper check ${file}`);
-  return await run('pnpm', ['exec', 'turnkeeper', 'check', file]);
+  return await run(join(import.meta.dirname, '../node_modules/.bin/turnkeeper'), ['check', file]);
 }
 
 async function run(command: string, argv: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<number> {

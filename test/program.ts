@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { captureSpans, readOtlpJson, type CapturedSpan, type Capture } from '@turnkeeper/check';
+import { captureFiles, type Capture } from '@turnkeeper/check';
 import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url));
@@ -62,11 +62,7 @@ export async function receive(): Promise<Received> {
       OTEL_METRICS_EXPORTER: 'none',
     },
     requests: () => receiver.requests.length,
-    async capture() {
-      const spans: CapturedSpan[] = [];
-      for await (const span of readOtlpJson(file)) spans.push(span);
-      return captureSpans(spans);
-    },
+    capture: () => captureFiles([file]),
     async [Symbol.asyncDispose]() {
       await receiver.close();
       await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 export { observe, type Observation, type ObserveOptions } from './observe.ts';
-export { TurnkeeperInstrumentation, type TurnkeeperConfig } from './instrumentation.ts';
+export { ENGINE_NAMES, type EngineName, TurnkeeperInstrumentation, type TurnkeeperConfig } from './instrumentation.ts';
 export { SessionSpanProcessor } from './sdk/session-span-processor.ts';
 export { currentSession, withSession, type CurrentSession, type SessionOptions } from './session/active-session.ts';
 export { isSessionId } from './session/session-id.ts';

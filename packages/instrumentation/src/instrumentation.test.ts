@@ -7,7 +7,7 @@ import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { createCapture } from '@turnkeeper/check';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ENGINE_NAMES, enginePackages, TurnkeeperInstrumentation } from './instrumentation.ts';
+import { ENGINE_NAMES, enginePackages, loadAdapter, TurnkeeperInstrumentation } from './instrumentation.ts';
 import { observe } from './observe.ts';
 import { pi } from './adapters/pi/index.ts';
 import { openPi } from '@turnkeeper/model-server/pi';
@@ -99,7 +99,14 @@ describe('TurnkeeperInstrumentation', () => {
     expect(enginePackages(['pi'])).toEqual(['@earendil-works/pi-coding-agent']);
     expect(enginePackages([])).toEqual([]);
     expect(new TurnkeeperInstrumentation({ enabled: false, engines: [] }).getModuleDefinitions()).toEqual([]);
-    expect(ENGINE_NAMES).toContain('pi');
+  });
+
+  test('knows the packages of each adapter, and loads it by its folder’s name', () => {
+    for (const name of ENGINE_NAMES) {
+      const adapter = loadAdapter(name);
+      expect(adapter.name).toBe(name);
+      expect(enginePackages([name])).toEqual([...new Set(adapter.patches?.map(({ module }) => module))]);
+    }
   });
 
   test('does not mind a module that is not what it expects', () => {

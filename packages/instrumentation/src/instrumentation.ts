@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
 import { trace, type TracerProvider } from '@opentelemetry/api';
 import {
   InstrumentationBase,
@@ -5,19 +7,23 @@ import {
   type InstrumentationConfig,
 } from '@opentelemetry/instrumentation';
 import type { Adapter, Patch } from './adapter.ts';
-import { pi } from './adapters/pi/index.ts';
 import { isObserved, observeWith, type Observation, type RunOptions } from './observe.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 import { wrapMethod } from './wrap-method.ts';
 
-/** The engines that there are adapters for, by the names that `engines` takes. */
+/** The engines that there are adapters for, by the names that `engines` takes: the folders below adapters/. */
 export type EngineName = 'pi';
+
+/** The packages whose loading leads to an engine. The only place in the core that knows the adapters. */
+const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
+  pi: ['@earendil-works/pi-coding-agent'],
+};
+
+/** The names that `engines` takes. */
+export const ENGINE_NAMES: readonly EngineName[] = ['pi'];
 
 /** An adapter of any engine. */
 type AnyAdapter = Adapter<object, unknown, unknown>;
-
-/** The only place in the core that knows the adapters. */
-const ADAPTERS: Readonly<Record<EngineName, AnyAdapter>> = { pi };
 
 export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
   /** Which engines to observe; all by default. One that is not installed costs nothing. */
@@ -26,12 +32,19 @@ export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
 
 /** The engines' package names: all that a module hook needs to look at. */
 export function enginePackages(engines: readonly EngineName[] = ENGINE_NAMES): string[] {
-  const patches = engines.flatMap((name): readonly Patch[] => ADAPTERS[name].patches ?? []);
-  return [...new Set(patches.map(({ module }) => module))];
+  return [...new Set(engines.flatMap((name) => PACKAGES[name]))];
 }
 
-/** The names that `engines` takes. */
-export const ENGINE_NAMES: readonly EngineName[] = ['pi'];
+/**
+ * Loads an adapter, at once, when its engine is loaded: an engine that is not there costs nothing.
+ * @throws where the adapters' folders do not lie beside this file, as in a bundle.
+ */
+export function loadAdapter(name: EngineName): AnyAdapter {
+  const adapters: unknown = createRequire(import.meta.url)(`./adapters/${name}/index${extname(import.meta.filename)}`);
+  const adapter = isObject(adapters) ? Object.values(adapters).find(isAdapter) : undefined;
+  if (!adapter) throw new Error(`adapters/${name} exports no adapter`);
+  return adapter;
+}
 
 /**
  * Observes every runner engine that the process loads, under one session id for each conversation. For
@@ -95,12 +108,22 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   #patch(exports: object): void {
     const loaded = this.#loaded.get(exports);
     if (!loaded || loaded.unpatch) return;
-    const undo = ENGINE_NAMES.filter((name) => this.getConfig().engines?.includes(name) ?? true).flatMap((name) => {
-      const adapter = ADAPTERS[name];
-      const patches = adapter.patches?.filter(({ module }) => module === loaded.module) ?? [];
-      return patches.flatMap((patch) => this.#apply(adapter, patch, exports));
-    });
+    const engines = this.getConfig().engines ?? ENGINE_NAMES;
+    const undo = engines
+      .filter((name) => PACKAGES[name].includes(loaded.module))
+      .flatMap((name) => this.#patchEngine(name, loaded.module, exports));
     loaded.unpatch = () => undo.forEach((step) => step());
+  }
+
+  #patchEngine(name: EngineName, module: string, exports: object): (() => void)[] {
+    try {
+      const adapter = loadAdapter(name);
+      const patches = adapter.patches?.filter((patch) => patch.module === module) ?? [];
+      return patches.flatMap((patch) => this.#apply(adapter, patch, exports));
+    } catch (error) {
+      this._diag.error(`${name} cannot be observed by itself; observe() by hand still can`, error);
+      return [];
+    }
   }
 
   #apply(adapter: AnyAdapter, patch: Patch, exports: object): (() => void)[] {
@@ -144,4 +167,8 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function isAdapter(value: unknown): value is AnyAdapter {
+  return isObject(value) && 'translate' in value && 'attach' in value;
 }

@@ -16,7 +16,7 @@ export function parentIdOf(session: Session): string | undefined {
 }
 
 /** The operations on which the conventions require `gen_ai.conversation.id` when it is available. */
-export function namesConversation(operation: unknown): boolean {
+function namesConversation(operation: unknown): boolean {
   return (
     operation === OPERATION_CHAT || operation === OPERATION_INVOKE_AGENT || operation === OPERATION_INVOKE_WORKFLOW
   );

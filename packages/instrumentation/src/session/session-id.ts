@@ -1,5 +1,5 @@
 /** The longest session id, in characters. */
-export const MAX_SESSION_ID_LENGTH = 128;
+const MAX_SESSION_ID_LENGTH = 128;
 
 /** No control, format, surrogate, private or separator characters, but the joiner that emoji need. */
 const PRINTABLE = /^(?:[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|\u200D)+$/u;

@@ -8,7 +8,7 @@ import { currentSession } from '../session/active-session.ts';
 import { startTracing, type Tracing, type TracingOptions } from './tracing.ts';
 
 /** A tool whose work makes a span of its own, as a database client would, and answers with the session it sees. */
-export const weather = defineTool({
+const weather = defineTool({
   name: 'weather',
   label: 'Weather',
   description: 'The weather of a city',
@@ -20,7 +20,7 @@ export const weather = defineTool({
 });
 
 /** What the model answers, by a marker in the prompt; anything else is echoed. */
-export function scriptAnswers(): ScriptFunction {
+function scriptAnswers(): ScriptFunction {
   return byMarker(
     {
       '#weather': { toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] },
