@@ -17,9 +17,11 @@ import { HeldRuns } from './held-runs.ts';
 import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
+import { RunTable } from './run-table.ts';
 import { activeContext, frameIn, runInContext } from './session/active-session.ts';
-import { resolveSession } from './session/resolve-session.ts';
-import { Session } from './session/session.ts';
+import type { SessionOptions } from './session/session-details.ts';
+import { sessionOfRun } from './session/session-of-run.ts';
+import type { LateLimits, Session } from './session/session.ts';
 import { isTracingSuppressed } from './suppression.ts';
 import { afterSettled } from './wrap-method.ts';
 
@@ -29,14 +31,18 @@ export interface AttachmentSettings {
   readonly ledger: () => Ledger;
   /** What a session without any id gets. */
   readonly fallback: 'none' | 'generate';
+  /** Further names that backends want the session's id under. */
+  readonly aliases: readonly string[];
+  /** The id of a process that serves one conversation. */
+  readonly environment: string | undefined;
   /** A run without an event for this long is closed as abandoned. Milliseconds. */
   readonly idleTimeoutMillis: number;
-  /** How long a run waits for an id that an engine may give late. Milliseconds. */
-  readonly sessionDeadlineMillis: number;
+  /** How much waits for an id that an engine gives late, and how long. */
+  readonly late: LateLimits;
 }
 
-/** How many runs one attachment keeps open; the oldest is closed as abandoned. */
-const MAX_RUNS = 20_000;
+/** How many of an engine's sessions are remembered, to say when one is over. */
+const MAX_SESSIONS = 1_000;
 
 const noCarrier = (): Carrier => ({});
 
@@ -46,18 +52,19 @@ const noCarrier = (): Carrier => ({});
  */
 export class Attachment<Target extends object, Native, State> implements Tap<Native> {
   /** An option of the call that observes. */
-  explicitSession: unknown;
+  explicitSession: string | SessionOptions | undefined;
   readonly #adapter: Adapter<Target, Native, State>;
   readonly #state: State;
   readonly #settings: AttachmentSettings;
   /** What the contexts of runs know this attachment by: they may outlive it. */
   readonly #identity = {};
   readonly #clock = new Clock();
-  readonly #runs = new Map<RunId, Run>();
+  readonly #runs: RunTable;
+  readonly #target: WeakRef<Target>;
+  readonly #sessions = new Map<string, Session>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #reported = new Set<string>();
   readonly #held = new HeldRuns((milliseconds, work) => this.#after(milliseconds, work));
-  #watchdog: NodeJS.Timeout | undefined;
   #minted = 0;
   #hasFailed = false;
   #stopped = false;
@@ -66,6 +73,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#adapter = adapter;
     this.#settings = settings;
     this.#state = adapter.start(target);
+    this.#target = new WeakRef(target);
+    this.#runs = new RunTable({
+      idleTimeoutMillis: settings.idleTimeoutMillis,
+      now: () => this.#clock.now(),
+      abandon: (run) => this.#abandon(run),
+    });
   }
 
   /** How many runs are pending or open. */
@@ -164,7 +177,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   stop(): void {
     if (this.#stopped) return;
     this.#guard('stop', () => this.#release(this.#held.all()));
-    for (const run of this.#runs.values()) this.#abandon(run);
+    this.#runs.abandonAll();
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -172,6 +185,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   #receive(event: RunEvent, at: Millis): void {
     this.#guard(event.type, () => {
+      if (event.type === 'session.end') {
+        this.#endSession(event.session, at);
+        return;
+      }
       if (this.#held.keep(event, at)) return;
       if (event.type === 'run.start') this.#start(event, at);
       else this.#handle(event, at);
@@ -180,7 +197,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   #start(event: RunStart, at: Millis): void {
     if (this.#runs.get(event.run)?.isOpen) return;
-    if (event.caller !== undefined && !this.#runs.has(event.run)) {
+    if (event.caller !== undefined && !this.#runs.get(event.run)) {
       const known = this.#held.callerOf(event, at, () => this.#release(this.#held.give(event.run)));
       if (known) this.#begin(event, at, known);
       return;
@@ -189,28 +206,30 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #begin(event: RunStart, at: Millis, base: Context): void {
-    if (!this.#runs.has(event.run) && isTracingSuppressed(base)) return;
+    if (!this.#runs.get(event.run) && isTracingSuppressed(base)) return;
     const run = this.#runs.get(event.run) ?? this.#open(event.run, base, []);
     if (this.#isDuplicate(run)) {
       this.#drop(run);
       return;
     }
     run.begin(event, at);
+    this.#remember(event.session, run.session);
     if (!run.session.isSettled && run.ownsSession) {
-      this.#after(this.#settings.sessionDeadlineMillis, () => this.#settle(run));
+      this.#after(this.#settings.late.deadlineMillis, () => this.#settle(run));
     }
   }
 
-  #handle(event: Exclude<RunEvent, RunStart>, at: Millis): void {
+  #handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.end' }>, at: Millis): void {
     const run = this.#runs.get(event.run);
     if (!run) return;
     if (event.type === 'session.bind') {
       run.bind(event);
+      this.#remember(event.id, run.session);
       return;
     }
     if (event.type === 'run.end') this.#settle(run);
     run.handle(event, at);
-    if (!run.isOpen && !run.isPending) this.#remove(run);
+    if (!run.isOpen && !run.isPending) this.#runs.remove(run);
   }
 
   /** A run in the shadow of one that is over does not belong in it: it starts where that one did. */
@@ -218,37 +237,41 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     const around = frameIn(active);
     const base = around?.run?.phase() === 'closed' ? around.run.base : active;
     if (this.#runs.size === 0) this.#clock.anchor();
-    const { session, ownsSession } = this.#sessionFor(base, owners);
-    const run = new Run(
-      {
-        id,
-        engine: this.#adapter.name,
-        attachment: this.#identity,
-        base,
-        calledAt: this.#clock.now(),
-        session,
-        ownsSession,
-      },
-      this.#settings.recorder,
-    );
-    this.#runs.set(id, run);
-    this.#watch();
+    const target = this.#target.deref();
+    const { explicitSession: explicit } = this;
+    const { environment, late, recorder, aliases } = this.#settings;
+    const { session, ownsSession } = sessionOfRun({
+      base,
+      explicit,
+      owners: target && !owners.includes(target) ? [...owners, target] : owners,
+      environment,
+      limits: late,
+      reject: (source, problem) => recorder.reject(this.#adapter.name, source, problem),
+    });
+    if (aliases.length > 0 && session.aliases.length === 0) {
+      session.aliases = aliases;
+      session.stamps = undefined;
+    }
+    const { name: engine } = this.#adapter;
+    const calledAt = this.#clock.now();
+    const run = new Run({ id, engine, attachment: this.#identity, base, calledAt, session, ownsSession }, recorder);
+    this.#runs.add(run);
     return run;
   }
 
-  #sessionFor(base: Context, _owners: readonly object[]): { session: Session; ownsSession: boolean } {
-    const around = frameIn(base);
-    const inherited = around?.session;
-    const resolved = resolveSession({ explicit: this.explicitSession, context: inherited?.id }, (source, problem) =>
-      this.warn(`the ${source} session id is ignored: ${problem}`),
-    );
-    const enclosing = around?.run?.phase() === 'open' ? inherited : undefined;
-    // Inside a run whose own id is still to come, this run waits for the same one.
-    const isInherited = resolved ? resolved.source === 'context' : enclosing !== undefined;
-    if (inherited && isInherited) return { session: inherited, ownsSession: false };
-    const session = new Session({ parent: enclosing });
-    if (resolved) session.bind(resolved.id, resolved.source);
-    return { session, ownsSession: true };
+  #remember(engineSession: string | undefined, session: Session): void {
+    if (engineSession === undefined) return;
+    this.#sessions.delete(engineSession);
+    this.#sessions.set(engineSession, session);
+    if (this.#sessions.size <= MAX_SESSIONS) return;
+    const oldest = this.#sessions.keys().next();
+    if (!oldest.done) this.#sessions.delete(oldest.value);
+  }
+
+  #endSession(engineSession: string, at: Millis): void {
+    const session = this.#sessions.get(engineSession);
+    this.#sessions.delete(engineSession);
+    if (session) this.#settings.recorder.endSession(session, at);
   }
 
   /** Two adapters on one call: the inner one sees the same work again, directly inside the outer one's run. */
@@ -261,17 +284,19 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   /** The call that a run came from is over. */
   #left(run: Run): void {
     if (run.isPending) this.#drop(run);
-    else if (run.isOpen && this.#hasFailed) this.#abandon(run);
+    else if (run.isOpen && this.#hasFailed) {
+      this.#runs.remove(run);
+      this.#abandon(run);
+    }
   }
 
   #drop(run: Run): void {
-    this.#remove(run);
+    this.#runs.remove(run);
     run.forget();
     this.#settle(run);
   }
 
   #abandon(run: Run): void {
-    this.#remove(run);
     this.#guard('abandon', () => {
       run.forget();
       this.#settle(run);
@@ -295,27 +320,6 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   #contextOf(scope: Scope): Context | undefined {
     return this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
-  }
-
-  #watch(): void {
-    if (this.#runs.size > MAX_RUNS) {
-      const oldest = this.#runs.values().next();
-      if (!oldest.done) this.#abandon(oldest.value);
-    }
-    if (this.#watchdog) return;
-    const { idleTimeoutMillis } = this.#settings;
-    this.#watchdog = setInterval(() => {
-      const limit = this.#clock.now() - idleTimeoutMillis;
-      for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
-    }, idleTimeoutMillis / 4).unref();
-  }
-
-  /** A timer keeps the engine's objects alive: there is one only while there are runs to watch. */
-  #remove(run: Run): void {
-    this.#runs.delete(run.id);
-    if (this.#runs.size > 0) return;
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
   }
 
   #after(milliseconds: number, work: () => void): () => void {

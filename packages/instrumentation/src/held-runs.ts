@@ -12,7 +12,7 @@ const CALLER_DEADLINE = 10_000;
 
 /** An event with what it needs to be received later. */
 export interface HeldEvent {
-  readonly event: RunEvent;
+  readonly event: Exclude<RunEvent, { type: 'session.end' }>;
   readonly at: Millis;
   readonly base: Context;
 }
@@ -37,7 +37,7 @@ export class HeldRuns {
   }
 
   /** Whether the event belongs to a held run, and so is held too. A full run is let go at the next event. */
-  keep(event: RunEvent, at: Millis): boolean {
+  keep(event: Exclude<RunEvent, { type: 'session.end' }>, at: Millis): boolean {
     const run = this.#runs.get(event.run);
     if (!run || run.events.length >= MAX_EVENTS) return false;
     run.events.push({ event, at, base: ROOT_CONTEXT });

@@ -1,7 +1,10 @@
 export { observe, type Observation, type ObserveOptions } from './observe.ts';
 export { ENGINE_NAMES, type EngineName, TurnkeeperInstrumentation, type TurnkeeperConfig } from './instrumentation.ts';
 export { SessionSpanProcessor } from './sdk/session-span-processor.ts';
-export { currentSession, withSession, type CurrentSession, type SessionOptions } from './session/active-session.ts';
+export { currentSession, withSession, type CurrentSession } from './session/active-session.ts';
+export { attachSession, SessionContext, sessionContext } from './session/session-context.ts';
+export type { SessionOptions } from './session/session-details.ts';
+export { TurnkeeperError, type TurnkeeperErrorCode } from './turnkeeper-error.ts';
 export { isSessionId } from './session/session-id.ts';
 export type { RunInfo } from './record/events.ts';
 export type { SessionSource } from './session/session.ts';

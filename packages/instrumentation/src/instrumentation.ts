@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { trace, type TracerProvider } from '@opentelemetry/api';
+import { metrics, trace, type MeterProvider, type TracerProvider } from '@opentelemetry/api';
 import {
   InstrumentationBase,
   InstrumentationNodeModuleDefinition,
@@ -8,6 +8,8 @@ import {
 } from '@opentelemetry/instrumentation';
 import type { Adapter, Patch } from './adapter.ts';
 import { isObserved, observeWith, type Observation, type RunOptions } from './observe.ts';
+import type { LoggerLike } from './record/events.ts';
+import { globalLogger } from './record/global-logger.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 import { wrapMethod } from './wrap-method.ts';
 
@@ -59,7 +61,9 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   readonly #gone = new FinalizationRegistry<WeakRef<Observation>>((observation) =>
     this.#observations.delete(observation),
   );
-  #provider: TracerProvider | undefined;
+  #tracerProvider: TracerProvider | undefined;
+  #meterProvider: MeterProvider | undefined;
+  #logger: LoggerLike | undefined;
 
   constructor(config: TurnkeeperConfig = {}) {
     // The base class enables itself in its constructor, before the fields of this one exist.
@@ -71,7 +75,17 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
   override setTracerProvider(provider: TracerProvider): void {
     super.setTracerProvider(provider);
-    this.#provider = provider;
+    this.#tracerProvider = provider;
+  }
+
+  override setMeterProvider(provider: MeterProvider): void {
+    super.setMeterProvider(provider);
+    this.#meterProvider = provider;
+  }
+
+  override setLoggerProvider(provider: Parameters<InstrumentationBase['setLoggerProvider']>[0]): void {
+    super.setLoggerProvider(provider);
+    this.#logger = this.logger;
   }
 
   override enable(): void {
@@ -153,12 +167,11 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
   #observe(adapter: AnyAdapter, target: object): void {
     if (isObserved(adapter, target)) return;
-    const observation = observeWith(
-      adapter,
-      target,
-      this.getConfig(),
-      () => this.#provider ?? trace.getTracerProvider(),
-    );
+    const observation = observeWith(adapter, target, this.getConfig(), {
+      tracer: () => this.#tracerProvider ?? trace.getTracerProvider(),
+      meter: () => this.#meterProvider ?? metrics.getMeterProvider(),
+      logger: () => this.#logger ?? globalLogger(),
+    });
     const reference = new WeakRef(observation);
     this.#observations.add(reference);
     this.#gone.register(observation, reference);

@@ -22,6 +22,7 @@ const LEDGER = Symbol.for('turnkeeper.ledger');
  */
 export class Ledger {
   readonly #turns = new Map<string, Turn>();
+  readonly #seen = new Set<string>();
   readonly #warned = new Set<string>();
 
   /** The ledger of a tracer provider; made when there is none yet. */
@@ -46,6 +47,17 @@ export class Ledger {
       if (!oldest.done) this.#turns.delete(oldest.value);
     }
     return { number, previous };
+  }
+
+  /** Whether this is the first that is heard of a session. */
+  isFirstOf(sessionId: string): boolean {
+    if (this.#seen.has(sessionId)) return false;
+    this.#seen.add(sessionId);
+    if (this.#seen.size > MAX_SESSIONS) {
+      const oldest = this.#seen.values().next();
+      if (!oldest.done) this.#seen.delete(oldest.value);
+    }
+    return true;
   }
 
   /** Warns in the diagnostic log, once for each message. */

@@ -1,24 +1,37 @@
-import { diag, trace, type TracerProvider } from '@opentelemetry/api';
+import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { Adapter } from './adapter.ts';
 import { Attachment, type AttachmentSettings } from './attachment.ts';
 import { Ledger } from './ledger.ts';
-import type { RunInfo } from './record/events.ts';
+import { contentOption, type ContentOption } from './record/content.ts';
+import { EventsListener, type LoggerLike, type RunInfo } from './record/events.ts';
+import { globalLogger } from './record/global-logger.ts';
+import { MetricsListener } from './record/metrics.ts';
 import { SpanRecorder } from './record/spans.ts';
+import type { SessionOptions } from './session/session-details.ts';
+import { DEFAULT_LATE_LIMITS } from './session/session.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
 /** What a user can set wherever engines are observed. */
 export interface RunOptions {
   /** What a session gets that nobody names: `none` (default), or `generate`, a `session.id` of our own. */
   readonly fallback?: 'none' | 'generate';
+  /** Whether what people and models say is recorded; `none` by default. Redact in a function of yours. */
+  readonly content?: ContentOption;
+  /** Further names to write the session's id under, for backends that want their own. */
+  readonly alsoAs?: readonly string[];
   /** Called once for each run, when its session is known, or known to have no id. What it throws is swallowed. */
   readonly onRunStart?: (run: RunInfo) => void;
   /** A run without a sign of life for this long is closed as abandoned. Milliseconds; 30 minutes by default. */
   readonly idleTimeoutMillis?: number;
+  /** How many ended spans of one session wait for an id that comes late; 512 by default. */
+  readonly lateLimit?: number;
+  /** How long they wait. Milliseconds; 5 seconds by default. */
+  readonly lateDeadlineMillis?: number;
 }
 
 export interface ObserveOptions extends RunOptions {
-  /** The platform's session id: it beats every other. 1 to 128 printable characters. */
-  readonly session?: string;
+  /** The platform's session: it beats every other. An id of 1 to 128 printable characters, or one with its details. */
+  readonly session?: string | SessionOptions;
   /** Where spans go; the global provider by default. */
   readonly tracerProvider?: TracerProvider;
 }
@@ -31,12 +44,15 @@ export interface Observation {
   stop(): void;
 }
 
-/** Where spans go, which an instrumentation may be told later than it is built. */
-export type ProviderOf = () => TracerProvider;
+/** Where spans, measurements and log events go: an instrumentation may be told later than it is built. */
+export interface Providers {
+  readonly tracer: () => TracerProvider;
+  readonly meter: () => MeterProvider;
+  readonly logger: () => LoggerLike | undefined;
+}
 
 const MAX_RUNS = 256;
 const IDLE_TIMEOUT = 30 * 60_000;
-const SESSION_DEADLINE = 5_000;
 
 /** A symbol of the registry: two instrumentations, or two copies of this package, attach once. */
 const OBSERVED = Symbol.for('turnkeeper.observed');
@@ -52,15 +68,19 @@ export function observe<Target extends object, Native, State>(
   options: ObserveOptions = {},
 ): Observation {
   const { tracerProvider } = options;
-  return observeWith(adapter, target, options, () => tracerProvider ?? trace.getTracerProvider());
+  return observeWith(adapter, target, options, {
+    tracer: () => tracerProvider ?? trace.getTracerProvider(),
+    meter: () => metrics.getMeterProvider(),
+    logger: globalLogger,
+  });
 }
 
-/** As `observe`, with a provider that may change. */
+/** As `observe`, with providers that may change. */
 export function observeWith<Target extends object, Native, State>(
   adapter: Adapter<Target, Native, State>,
   target: Target,
   options: ObserveOptions,
-  provider: ProviderOf,
+  providers: Providers,
 ): Observation {
   try {
     const observed = observationsOf(target);
@@ -69,7 +89,7 @@ export function observeWith<Target extends object, Native, State>(
       if (options.session !== undefined) existing.useSession(options.session);
       return existing;
     }
-    const observation = attach(adapter, target, options, provider, () => observed.delete(adapter.name));
+    const observation = attach(adapter, target, options, providers, () => observed.delete(adapter.name));
     observed.set(adapter.name, observation);
     return observation;
   } catch (error) {
@@ -85,24 +105,24 @@ export function isObserved(adapter: { readonly name: string }, target: object): 
 }
 
 interface MarkedObservation extends Observation {
-  useSession(id: string): void;
+  useSession(session: string | SessionOptions): void;
 }
 
 function attach<Target extends object, Native, State>(
   adapter: Adapter<Target, Native, State>,
   target: Target,
   options: ObserveOptions,
-  provider: ProviderOf,
+  providers: Providers,
   onStop: () => void,
 ): MarkedObservation {
   const log = new RunLog(options.onRunStart);
-  const attachment = new Attachment(adapter, target, settingsOf(options, provider, log));
+  const attachment = new Attachment(adapter, target, settingsOf(options, providers, log));
   attachment.explicitSession = options.session;
   const detach = adapter.attach(target, attachment);
   return {
     runs: () => log.runs(),
-    useSession: (id) => {
-      attachment.explicitSession = id;
+    useSession: (session) => {
+      attachment.explicitSession = session;
     },
     stop: () => {
       attachment.stop();
@@ -116,15 +136,23 @@ function attach<Target extends object, Native, State>(
   };
 }
 
-function settingsOf(options: RunOptions, provider: ProviderOf, log: RunLog): AttachmentSettings {
-  const ledger = (): Ledger => Ledger.of(provider());
-  const tracer = (): ReturnType<TracerProvider['getTracer']> => provider().getTracer(SCOPE_NAME, VERSION);
+function settingsOf(options: RunOptions, providers: Providers, log: RunLog): AttachmentSettings {
+  const ledger = (): Ledger => Ledger.of(providers.tracer());
+  const tracer = (): Tracer => providers.tracer().getTracer(SCOPE_NAME, VERSION);
+  const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
+  const listeners = [new MetricsListener(providers.meter), events];
+  const {
+    lateLimit: limit = DEFAULT_LATE_LIMITS.limit,
+    lateDeadlineMillis: deadlineMillis = DEFAULT_LATE_LIMITS.deadlineMillis,
+  } = options;
   return {
-    recorder: new SpanRecorder({ tracer, ledger, onRunStart: (run) => log.add(run) }),
+    recorder: new SpanRecorder({ tracer, ledger, content: contentOption(options.content), listeners }),
     ledger,
     fallback: options.fallback ?? 'none',
+    aliases: options.alsoAs ?? [],
+    environment: process.env['TURNKEEPER_SESSION_ID'],
     idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
-    sessionDeadlineMillis: SESSION_DEADLINE,
+    late: { limit, deadlineMillis },
   };
 }
 

@@ -9,6 +9,7 @@ export type RunEvent =
   | RunEnd
   | RunWait
   | SessionBind
+  | SessionEnd
   | AgentStart
   | AgentEnd
   | ModelStart
@@ -104,6 +105,14 @@ export interface SessionBind extends InRun {
   readonly type: 'session.bind';
   readonly id?: string | undefined;
   readonly engineSession?: string | undefined;
+}
+
+/** The engine says that a session is over: no turn of it will come. */
+export interface SessionEnd {
+  readonly type: 'session.end';
+  readonly at?: Millis | undefined;
+  /** The stable id by which `run.start` or `session.bind` named it. */
+  readonly session: string;
 }
 
 export interface AgentStart extends InCall {

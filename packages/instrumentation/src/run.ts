@@ -8,6 +8,7 @@ import type {
   ModelEnd,
   ModelStart,
   Outcome,
+  RunEnd,
   RunEvent,
   RunStart,
   RunWait,
@@ -18,7 +19,7 @@ import type {
 } from './run-event.ts';
 import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/active-session.ts';
 import { sessionIdProblem } from './session/session-id.ts';
-import type { Session } from './session/session.ts';
+import type { Session, SessionSource } from './session/session.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart;
 export type CallEnd = AgentEnd | ModelEnd | ToolEnd;
@@ -28,6 +29,8 @@ export interface Call {
   readonly id: CallId;
   readonly kind: 'agent' | 'model' | 'tool';
   readonly startedAt: Millis;
+  /** How it began. */
+  readonly start: CallStart;
   /** What work of this call runs in. */
   readonly context: Context;
   readonly span: Span;
@@ -42,17 +45,28 @@ export interface Recorder {
   identify(run: Run, at: Millis): void;
   /** The engine has said, after the start, what it calls the conversation. */
   bind(run: Run): void;
-  /** The engine's id was no good. */
-  reject(run: Run, problem: string): void;
+  /** A session id was no good. */
+  reject(engine: string, source: SessionSource, problem: string): void;
   /** Returns the call's span, a child of the one in `parent`. */
   startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span;
   /** The first output of a call, or of the run itself. */
-  output(run: Run, span: Span, startedAt: Millis, at: Millis): void;
+  output(span: Span, startedAt: Millis, at: Millis): void;
   /** The run waits for a person. */
   wait(run: Run, event: RunWait, at: Millis): void;
   /** `end` is undefined where the run ended around the call. */
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
-  endRun(run: Run, outcome: Outcome, usage: Usage | undefined, at: Millis): void;
+  endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void;
+  /** An engine has said that a session is over. */
+  endSession(session: Session, at: Millis): void;
+}
+
+/** What a listener beside the spans hears of the same. */
+export interface RunListener {
+  identified?(run: Run, at: Millis): void;
+  rejected?(engine: string, source: SessionSource): void;
+  callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
+  runEnded?(run: Run, outcome: Outcome, at: Millis): void;
+  sessionEnded?(session: Session, at: Millis): void;
 }
 
 /** Where a run comes from. */
@@ -87,6 +101,9 @@ export class Run {
   readonly context: Context;
   /** The run's name: the agent's, or the workflow's. */
   name: string;
+  /** Who serves it. */
+  provider: string;
+  startedAt: Millis;
   /** Upkeep that is no turn of the conversation. */
   task: string | undefined;
   /** 1 for the session's first turn; undefined for nested runs, upkeep and runs without a session. */
@@ -99,9 +116,9 @@ export class Run {
   readonly #ended = new Set<CallId>();
   #phase: RunPhase = 'pending';
   #span: Span | undefined;
-  #startedAt: Millis;
   #usage: Usage | undefined;
   #hasOutput = false;
+  #isIdentified = false;
   #stableId: string | undefined;
   #volatileId: string | undefined;
 
@@ -109,10 +126,11 @@ export class Run {
     this.id = origin.id;
     this.engine = origin.engine;
     this.name = origin.engine;
+    this.provider = origin.engine;
     this.base = origin.base;
     this.calledAt = origin.calledAt;
     this.lastEventAt = origin.calledAt;
-    this.#startedAt = origin.calledAt;
+    this.startedAt = origin.calledAt;
     this.session = origin.session;
     this.ownsSession = origin.ownsSession;
     this.#attachment = origin.attachment;
@@ -151,13 +169,20 @@ export class Run {
     if (this.#phase !== 'pending') return;
     this.#phase = 'open';
     this.name = event.workflow ?? event.agent ?? this.engine;
+    this.provider = event.provider ?? this.engine;
     this.task = event.task;
     this.lastEventAt = at;
-    this.#startedAt = Math.min(at, this.calledAt);
+    this.startedAt = Math.min(at, this.calledAt);
     this.#offer(event.session, event.engineSession);
     if (event.previousSession !== undefined && this.ownsSession) this.session.continues(event.previousSession);
-    this.#span = this.#recorder.startRun(this, event, this.#startedAt);
-    this.session.whenKnown(() => this.#recorder.identify(this, this.#startedAt));
+    this.#span = this.#recorder.startRun(this, event, this.startedAt);
+    this.session.whenKnown(() => this.#identify());
+  }
+
+  #identify(): void {
+    if (this.#isIdentified) return;
+    this.#isIdentified = true;
+    this.#recorder.identify(this, this.startedAt);
   }
 
   /** The engine says what it calls the conversation. */
@@ -174,7 +199,7 @@ export class Run {
   }
 
   /** Everything but the run's own start and the session's bind. */
-  handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.bind' }>, at: Millis): void {
+  handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.bind' | 'session.end' }>, at: Millis): void {
     if (this.#phase !== 'open') return;
     this.lastEventAt = Math.max(this.lastEventAt, at);
     this.isWaiting = event.type === 'run.wait';
@@ -183,7 +208,7 @@ export class Run {
         this.#recorder.wait(this, event, at);
         return;
       case 'run.end':
-        this.end(event.outcome, at, event.usage);
+        this.end(event.outcome, at, event);
         return;
       case 'model.output':
         this.#output(event.call, at);
@@ -202,7 +227,7 @@ export class Run {
   }
 
   /** Ends the run, and before it everything that is still open, innermost first. A second end changes nothing. */
-  end(outcome: Outcome, at: Millis, usage?: Usage): void {
+  end(outcome: Outcome, at: Millis, event?: RunEnd): void {
     if (this.#phase !== 'open') return;
     const endedAt = Math.max(at, this.lastEventAt);
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
@@ -212,7 +237,9 @@ export class Run {
     this.#calls.clear();
     this.#ended.clear();
     this.#phase = 'closed';
-    this.#recorder.endRun(this, outcome, usage ?? this.#usage, endedAt);
+    // A nested run may end before the session around it is known: what it says of itself goes before its end.
+    this.session.hold(() => this.#identify());
+    this.#recorder.endRun(this, outcome, event, event?.usage ?? this.#usage, endedAt);
   }
 
   /** The call is over and showed no work: it was no run. */
@@ -225,7 +252,7 @@ export class Run {
     const problem = sessionIdProblem(stableId);
     if (stableId === undefined || problem === 'absent') return;
     if (problem !== undefined) {
-      this.#recorder.reject(this, problem);
+      this.#recorder.reject(this.engine, 'engine', problem);
       return;
     }
     this.#stableId ??= stableId;
@@ -238,7 +265,7 @@ export class Run {
     const kind = event.type === 'agent.start' ? 'agent' : event.type === 'model.start' ? 'model' : 'tool';
     const span = this.#recorder.startCall(this, event, at, parent);
     const context = this.#frame(trace.setSpan(parent, span), kind);
-    this.#calls.set(event.call, { id: event.call, kind, startedAt: at, context, span, hasOutput: false });
+    this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
   }
 
   #endCall(event: CallEnd, at: Millis): void {
@@ -254,13 +281,13 @@ export class Run {
     if (id === undefined) {
       if (this.#hasOutput || !this.#span) return;
       this.#hasOutput = true;
-      this.#recorder.output(this, this.#span, this.#startedAt, at);
+      this.#recorder.output(this.#span, this.startedAt, at);
       return;
     }
     const call = this.#calls.get(id);
     if (!call || call.hasOutput) return;
     call.hasOutput = true;
-    this.#recorder.output(this, call.span, call.startedAt, at);
+    this.#recorder.output(call.span, call.startedAt, at);
   }
 
   #frame(within: Context, kind: EnclosingRun['kind']): Context {

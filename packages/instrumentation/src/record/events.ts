@@ -1,6 +1,10 @@
-import type { Attributes } from '@opentelemetry/api';
-import type { Run } from '../run.ts';
-import type { SessionSource } from '../session/session.ts';
+import { channel } from 'node:diagnostics_channel';
+import { trace, type Attributes, type Context, type HrTime } from '@opentelemetry/api';
+import { toHrTime } from '../clock.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Run, RunListener } from '../run.ts';
+import type { Millis } from '../run-event.ts';
+import type { Session, SessionSource } from '../session/session.ts';
 import {
   ATTR_GEN_AI_CONVERSATION_ID,
   ATTR_SESSION_ID,
@@ -8,6 +12,9 @@ import {
   ATTR_TURNKEEPER_ENGINE_NAME,
   ATTR_TURNKEEPER_ENGINE_SESSION_ID,
   ATTR_TURNKEEPER_SESSION_SOURCE,
+  EVENT_RUN_START,
+  EVENT_SESSION_END,
+  EVENT_SESSION_START,
 } from './semconv.ts';
 
 /** What a run's metadata says: the value that `onRunStart` gets. The ids are those on the run's root span. */
@@ -42,10 +49,10 @@ export function runInfo(run: Run): RunInfo {
   };
 }
 
-/** A run that inherits its session has the id from its context, wherever that had it from. */
+/** A run inside another has the id from its context, though that had it from the engine. */
 export function sourceOf(run: Run): SessionSource | undefined {
   const { source } = run.session;
-  return run.ownsSession || source === undefined || source === 'generated' ? source : 'context';
+  return run.ownsSession || source !== 'engine' ? source : 'context';
 }
 
 /** The attributes of the `run.start` event. */
@@ -60,5 +67,68 @@ export function runStartAttributes(run: Run): Attributes {
   }
   if (engineSession !== undefined) attributes[ATTR_TURNKEEPER_ENGINE_SESSION_ID] = engineSession;
   if (session.previousId !== undefined) attributes[ATTR_SESSION_PREVIOUS_ID] = session.previousId;
+  return attributes;
+}
+
+/** Where run.start is published on `node:diagnostics_channel`, with the run's metadata as message. */
+export const RUN_START_CHANNEL = 'turnkeeper:run.start';
+
+/** A logger, as the API's; of the logs API of either line. */
+export interface LoggerLike {
+  emit(record: {
+    readonly eventName: string;
+    readonly attributes: Attributes;
+    readonly timestamp: HrTime;
+    readonly context?: Context;
+  }): void;
+}
+
+/**
+ * Says what happens to sessions: `run.start` as a log event, on the diagnostics channel and to `onRunStart`,
+ * `session.start` once for each session, `session.end` where an engine says so.
+ */
+export class EventsListener implements RunListener {
+  readonly #logger: () => LoggerLike | undefined;
+  readonly #ledger: () => Ledger;
+  readonly #onRunStart: (info: RunInfo) => void;
+
+  constructor(logger: () => LoggerLike | undefined, ledger: () => Ledger, onRunStart: (info: RunInfo) => void) {
+    this.#logger = logger;
+    this.#ledger = ledger;
+    this.#onRunStart = onRunStart;
+  }
+
+  identified(run: Run, at: Millis): void {
+    const { session, span } = run;
+    const logger = this.#logger();
+    if (logger) {
+      const timestamp = toHrTime(at);
+      const context = span ? trace.setSpan(run.base, span) : run.base;
+      if (session.id !== undefined && this.#ledger().isFirstOf(session.id)) {
+        logger.emit({
+          eventName: EVENT_SESSION_START,
+          attributes: sessionStartAttributes(session),
+          timestamp,
+          context,
+        });
+      }
+      logger.emit({ eventName: EVENT_RUN_START, attributes: runStartAttributes(run), timestamp, context });
+    }
+    const info = runInfo(run);
+    const published = channel(RUN_START_CHANNEL);
+    if (published.hasSubscribers) published.publish(info);
+    this.#onRunStart(info);
+  }
+
+  sessionEnded(session: Session, at: Millis): void {
+    if (session.id === undefined) return;
+    const attributes = { [ATTR_SESSION_ID]: session.id };
+    this.#logger()?.emit({ eventName: EVENT_SESSION_END, attributes, timestamp: toHrTime(at) });
+  }
+}
+
+function sessionStartAttributes({ id, previousId }: Session): Attributes {
+  const attributes: Attributes = { [ATTR_SESSION_ID]: id };
+  if (previousId !== undefined) attributes[ATTR_SESSION_PREVIOUS_ID] = previousId;
   return attributes;
 }

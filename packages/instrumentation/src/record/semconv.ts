@@ -110,3 +110,20 @@ export const DEPRECATED_ATTR_GEN_AI_PROMPT = 'gen_ai.prompt';
 export const DEPRECATED_ATTR_GEN_AI_COMPLETION = 'gen_ai.completion';
 export const DEPRECATED_ATTR_GEN_AI_USAGE_PROMPT_TOKENS = 'gen_ai.usage.prompt_tokens';
 export const DEPRECATED_ATTR_GEN_AI_USAGE_COMPLETION_TOKENS = 'gen_ai.usage.completion_tokens';
+
+// Metrics.
+
+/** Histogram, seconds: a call of a model. */
+export const METRIC_GEN_AI_CLIENT_OPERATION_DURATION = 'gen_ai.client.operation.duration';
+/** Histogram, tokens: a call of a model, by `gen_ai.token.type`. */
+export const METRIC_GEN_AI_CLIENT_TOKEN_USAGE = 'gen_ai.client.token.usage';
+/** Histogram, seconds: a turn of an agent. */
+export const METRIC_GEN_AI_INVOKE_AGENT_DURATION = 'gen_ai.invoke_agent.duration';
+/** Histogram, seconds: a call of a tool. */
+export const METRIC_GEN_AI_EXECUTE_TOOL_DURATION = 'gen_ai.execute_tool.duration';
+/** Counter: runs, by who gave the session id. */
+export const METRIC_TURNKEEPER_SESSION_RESOLVED = 'turnkeeper.session.resolved';
+/** Counter: session ids that were no good, by source. */
+export const METRIC_TURNKEEPER_SESSION_REJECTED = 'turnkeeper.session.rejected';
+/** On a measurement of tokens: input or output. */
+export const ATTR_GEN_AI_TOKEN_TYPE = 'gen_ai.token.type';

@@ -4,34 +4,45 @@ import {
   ATTR_GEN_AI_CONVERSATION_ID,
   ATTR_SESSION_ID,
   ATTR_TURNKEEPER_SESSION_PARENT_ID,
+  ATTR_USER_ID,
   OPERATION_CHAT,
   OPERATION_INVOKE_AGENT,
   OPERATION_INVOKE_WORKFLOW,
 } from './semconv.ts';
 
-/** The session that encloses this one, where it has another id. */
-export function parentIdOf(session: Session): string | undefined {
-  const parentId = session.parent?.id;
-  return parentId === session.id ? undefined : parentId;
+/** What every span of this session carries; empty while the session has no id. The same object each time. */
+export function stampsOf(session: Session): Attributes {
+  return session.stamps ?? makeStamps(session);
 }
 
-/** The operations on which the conventions require `gen_ai.conversation.id` when it is available. */
-function namesConversation(operation: unknown): boolean {
+/** Whether `gen_ai.conversation.id` may be said: a generated id is a session's, the conventions forbid inventing one. */
+export function hasConversation(session: Session): boolean {
+  return session.id !== undefined && session.source !== 'generated';
+}
+
+/** Whether the conventions require `gen_ai.conversation.id`, when it is available, on this operation. */
+export function namesConversation(operation: unknown): boolean {
   return (
     operation === OPERATION_CHAT || operation === OPERATION_INVOKE_AGENT || operation === OPERATION_INVOKE_WORKFLOW
   );
 }
 
-/**
- * What a span of this session carries; empty while the session has no id. A generated id is a session's, never a
- * conversation's: the conventions forbid inventing one.
- */
+/** What a span of ours for this operation carries of its session. */
 export function sessionAttributes(session: Session, operation?: string): Attributes {
-  const { id } = session;
+  const stamps = stampsOf(session);
+  if (!namesConversation(operation) || !hasConversation(session)) return stamps;
+  return { ...stamps, [ATTR_GEN_AI_CONVERSATION_ID]: session.id };
+}
+
+function makeStamps(session: Session): Attributes {
+  const { id, parent, userId } = session;
   if (id === undefined) return {};
-  const attributes: Attributes = { [ATTR_SESSION_ID]: id };
-  if (namesConversation(operation) && session.source !== 'generated') attributes[ATTR_GEN_AI_CONVERSATION_ID] = id;
-  const parentId = parentIdOf(session);
-  if (parentId !== undefined) attributes[ATTR_TURNKEEPER_SESSION_PARENT_ID] = parentId;
-  return attributes;
+  const stamps: Attributes = { ...session.attributes };
+  if (userId !== undefined) stamps[ATTR_USER_ID] = userId;
+  if (parent?.id !== undefined && parent.id !== id) stamps[ATTR_TURNKEEPER_SESSION_PARENT_ID] = parent.id;
+  for (const alias of session.aliases) stamps[alias] = id;
+  stamps[ATTR_SESSION_ID] = id;
+  // A parent whose own id is still to come is said later.
+  if (parent === undefined || parent.isSettled) session.stamps = stamps;
+  return stamps;
 }

@@ -1,10 +1,12 @@
 import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api';
 import { toHrTime, toStartTime } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
-import type { Millis, ModelEnd, Outcome, RunStart, RunWait, Usage } from '../run-event.ts';
+import type { Call, CallEnd, CallStart, Recorder, Run, RunListener } from '../run.ts';
+import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunWait, Usage } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
-import { runInfo, runStartAttributes, sourceOf, type RunInfo } from './events.ts';
+import type { Session, SessionSource } from '../session/session.ts';
+import { contentAttribute, type ContentOption } from './content.ts';
+import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
 import { sessionAttributes } from './session-attributes.ts';
 
@@ -12,8 +14,9 @@ import { sessionAttributes } from './session-attributes.ts';
 export interface SpanRecorderOptions {
   readonly tracer: () => Tracer;
   readonly ledger: () => Ledger;
-  /** A run has begun and its session is known, or known to have no id. */
-  readonly onRunStart: (info: RunInfo) => void;
+  readonly content: ContentOption;
+  /** What else hears of it. */
+  readonly listeners: readonly RunListener[];
 }
 
 /**
@@ -34,7 +37,11 @@ export class SpanRecorder implements Recorder {
       {
         kind: event.remote ? SpanKind.CLIENT : SpanKind.INTERNAL,
         startTime: toStartTime(at),
-        attributes: { ...rootAttributes(run, event, operation), ...sessionAttributes(run.session, operation) },
+        attributes: {
+          ...rootAttributes(run, event, operation),
+          ...sessionAttributes(run.session, operation),
+          ...this.#content(run, semconv.ATTR_GEN_AI_INPUT_MESSAGES, event.input),
+        },
       },
       withFrame(run.base, { session: run.session }),
     );
@@ -47,18 +54,22 @@ export class SpanRecorder implements Recorder {
     span.setAttributes(sessionAttributes(session, run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined));
     const source = sourceOf(run);
     if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
+    if (session.applicationName !== undefined) {
+      span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_APPLICATION, session.applicationName);
+    }
     this.#noteEngineSession(run, span);
     if (session.id !== undefined && run.task === undefined && !run.isNested) this.#enterTurn(run, span, session.id);
     span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
-    this.#options.onRunStart(runInfo(run));
+    for (const listener of this.#options.listeners) listener.identified?.(run, at);
   }
 
   bind(run: Run): void {
     if (run.span && run.session.isSettled) this.#noteEngineSession(run, run.span);
   }
 
-  reject(run: Run, problem: string): void {
-    this.#options.ledger().warnOnce(`${run.engine} gives a session id that is ignored: ${problem}`);
+  reject(engine: string, source: SessionSource, problem: string): void {
+    this.#options.ledger().warnOnce(`${engine}: the ${source} session id is ignored: ${problem}`);
+    for (const listener of this.#options.listeners) listener.rejected?.(engine, source);
   }
 
   startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span {
@@ -68,17 +79,20 @@ export class SpanRecorder implements Recorder {
       {
         kind,
         startTime: toStartTime(at),
-        attributes: { ...attributes, ...sessionAttributes(run.session, operation) },
+        attributes: {
+          ...attributes,
+          ...sessionAttributes(run.session, operation),
+          ...this.#content(run, inputOf(event), event.input),
+        },
       },
       parent,
     );
-    if (!run.session.isSettled) {
+    if (!run.session.isSettled)
       run.session.whenKnown(() => span.setAttributes(sessionAttributes(run.session, operation)));
-    }
     return span;
   }
 
-  output(_run: Run, span: Span, startedAt: Millis, at: Millis): void {
+  output(span: Span, startedAt: Millis, at: Millis): void {
     span.setAttribute(semconv.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, Math.max(0, at - startedAt) / 1000);
   }
 
@@ -89,13 +103,26 @@ export class SpanRecorder implements Recorder {
 
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
     if (end?.type === 'model.end') call.span.setAttributes(responseAttributes(end));
+    const attribute = call.kind === 'tool' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
+    call.span.setAttributes(this.#content(run, attribute, end?.output));
     finish(run, call.span, outcome, at);
+    for (const listener of this.#options.listeners) listener.callEnded?.(run, call, outcome, end, at);
   }
 
-  endRun(run: Run, outcome: Outcome, usage: Usage | undefined, at: Millis): void {
+  endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
     if (!run.span) return;
     run.span.setAttributes(usageAttributes(usage));
+    run.span.setAttributes(this.#content(run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     finish(run, run.span, outcome, at);
+    for (const listener of this.#options.listeners) listener.runEnded?.(run, outcome, at);
+  }
+
+  endSession(session: Session, at: Millis): void {
+    for (const listener of this.#options.listeners) listener.sessionEnded?.(session, at);
+  }
+
+  #content(run: Run, attribute: string, content: Content | undefined): Attributes {
+    return contentAttribute(this.#options.content, content, { attribute, engine: run.engine });
   }
 
   #noteEngineSession(run: Run, span: Span): void {
@@ -125,13 +152,17 @@ function rootAttributes(run: Run, event: RunStart, operation: string | undefined
   const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine };
   if (operation !== undefined) {
     attributes[semconv.ATTR_GEN_AI_OPERATION_NAME] = operation;
-    attributes[semconv.ATTR_GEN_AI_PROVIDER_NAME] = event.provider ?? run.engine;
+    attributes[semconv.ATTR_GEN_AI_PROVIDER_NAME] = run.provider;
     if (event.workflow !== undefined) attributes[semconv.ATTR_GEN_AI_WORKFLOW_NAME] = event.workflow;
     else attributes[semconv.ATTR_GEN_AI_AGENT_NAME] = run.name;
   }
   if (event.remote?.address !== undefined) attributes[semconv.ATTR_SERVER_ADDRESS] = event.remote.address;
   if (event.remote?.port !== undefined) attributes[semconv.ATTR_SERVER_PORT] = event.remote.port;
   return attributes;
+}
+
+function inputOf(event: CallStart): string {
+  return event.type === 'tool.start' ? semconv.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS : semconv.ATTR_GEN_AI_INPUT_MESSAGES;
 }
 
 interface CallDescription {
@@ -194,5 +225,5 @@ function finish(run: Run, span: Span, outcome: Outcome, at: Millis): void {
     span.setStatus({ code: SpanStatusCode.ERROR });
     span.setAttribute(semconv.ATTR_ERROR_TYPE, outcome.kind === 'error' ? outcome.type : 'cancelled');
   }
-  run.session.whenKnown(() => span.end(toHrTime(at)));
+  run.session.hold(() => span.end(toHrTime(at)));
 }

@@ -1,76 +1,157 @@
-import { context, ROOT_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
-import { ATTR_SESSION_ID, ATTR_TURNKEEPER_SESSION_PARENT_ID } from '../record/semconv.ts';
-import { parentIdOf } from '../record/session-attributes.ts';
-import { activeContext, frameIn } from '../session/active-session.ts';
+import type { Attributes, Context, Span } from '@opentelemetry/api';
+import {
+  ATTR_GEN_AI_CONVERSATION_ID,
+  ATTR_GEN_AI_OPERATION_NAME,
+  ATTR_SESSION_ID,
+  ATTR_TURNKEEPER_SESSION_OVERWRITTEN,
+} from '../record/semconv.ts';
+import { hasConversation, namesConversation, stampsOf } from '../record/session-attributes.ts';
 import type { Session } from '../session/session.ts';
+import { noteSession, sessionOf, sessionOn } from './session-of.ts';
 
 /** A span processor by its shape, so that those of SDK 1.x, 2.x and 3.x all fit. */
 export interface SpanProcessorLike<StartedSpan extends Span = never, EndedSpan = never> {
   onStart(span: StartedSpan, parentContext: Context): void;
+  onEnding?(span: StartedSpan): void;
   onEnd(span: EndedSpan): void;
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
 }
 
-/** On a span: the session it belongs to, for children that are started with an explicit parent. */
-const SESSION = Symbol.for('turnkeeper.session');
+/** What is read of a span of the SDK's besides what the API shows. */
+interface ReadableSpan {
+  readonly attributes: Attributes;
+}
+
+export interface SessionSpanProcessorOptions {
+  /** Further names to write the id under, for spans outside every run too: `langfuse.session.id`, … */
+  readonly alsoAs?: readonly string[];
+  /** Write `gen_ai.conversation.id` on every span, not on GenAI spans only. Exporting an attribute is what costs. */
+  readonly conversationOnEverySpan?: boolean;
+}
 
 /**
  * Stamps every span inside a run or a `withSession`, ours or anybody's (HTTP, database, the user's), with `session.id`.
+ * What another instrumentation writes over it is put back when the span ends, and kept in
+ * `turnkeeper.session.overwritten`.
  *
- * Beside other processors: `spanProcessors: [new SessionSpanProcessor(), exporting]`, before the one that exports.
- * Around one: `spanProcessors: [new SessionSpanProcessor(exporting)]`.
+ * Around the processor that exports: `spanProcessors: [new SessionSpanProcessor(exporting)]`. Then a span that ends
+ * before its session's id is known waits for it, in order: 5 seconds at most, and until a flush.
+ * Beside it: `spanProcessors: [new SessionSpanProcessor(), exporting]`, before the one that exports.
  */
-export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan = unknown> {
+export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan extends object = object> {
   readonly #next: SpanProcessorLike<StartedSpan, EndedSpan> | undefined;
+  readonly #options: SessionSpanProcessorOptions;
+  /** Sessions that hold spans of ours back, to let them go at a flush. */
+  readonly #waiting = new Set<Session>();
+  /** For open spans whose session's id is still to come: what stops waiting for it. */
+  readonly #forget = new WeakMap<object, () => void>();
 
-  constructor(next?: SpanProcessorLike<StartedSpan, EndedSpan>) {
+  constructor(next?: SpanProcessorLike<StartedSpan, EndedSpan>, options: SessionSpanProcessorOptions = {}) {
     this.#next = next;
+    this.#options = options;
   }
 
   onStart(span: StartedSpan, parentContext: Context): void {
     const session = sessionOf(parentContext);
     if (session) {
-      Reflect.set(span, SESSION, session);
-      if (session.isSettled) stamp(span, session);
-      else session.whenKnown(() => stamp(span, session));
+      noteSession(span, session);
+      if (session.isSettled) this.#stamp(span, session);
+      else this.#stampLater(span, session);
     }
     this.#next?.onStart(span, parentContext);
   }
 
+  onEnding(span: StartedSpan): void {
+    const session = sessionOn(span);
+    if (session?.id !== undefined) {
+      const missing = this.#missing(session, attributesOf(span));
+      if (missing) span.setAttributes(missing);
+    }
+    this.#next?.onEnding?.(span);
+  }
+
   onEnd(span: EndedSpan): void {
-    this.#next?.onEnd(span);
+    const session = sessionOn(span);
+    if (session && !session.isSettled) this.#forget.get(span)?.();
+    if (!this.#next) return;
+    if (!session) this.#next.onEnd(span);
+    else if (session.isSettled) this.#next.onEnd(this.#overlay(span, session));
+    else this.#hold(span, session);
   }
 
   async forceFlush(): Promise<void> {
+    this.#release();
     await this.#next?.forceFlush();
   }
 
   async shutdown(): Promise<void> {
+    this.#release();
     await this.#next?.shutdown();
+  }
+
+  #stamp(span: Span, session: Session): void {
+    if (session.id === undefined) return;
+    const stamps = stampsOf(session);
+    span.setAttributes(stamps);
+    for (const name of this.#options.alsoAs ?? []) span.setAttribute(name, session.id);
+    if (this.#options.conversationOnEverySpan && hasConversation(session)) {
+      span.setAttribute(ATTR_GEN_AI_CONVERSATION_ID, session.id);
+    }
+  }
+
+  #stampLater(span: StartedSpan, session: Session): void {
+    const forget = session.whenKnown(() => this.#stamp(span, session));
+    this.#forget.set(span, forget);
+  }
+
+  #hold(span: EndedSpan, session: Session): void {
+    this.#waiting.add(session);
+    session.hold(() => {
+      if (session.isSettled || session.held === 0) this.#waiting.delete(session);
+      this.#next?.onEnd(this.#overlay(span, session));
+    });
+  }
+
+  #release(): void {
+    for (const session of this.#waiting) session.release();
+    this.#waiting.clear();
+  }
+
+  /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
+  #overlay(span: EndedSpan, session: Session): EndedSpan {
+    if (session.id === undefined) return span;
+    const attributes = attributesOf(span);
+    const missing = this.#missing(session, attributes);
+    if (!missing) return span;
+    const value = { ...attributes, ...missing };
+    const overlay: EndedSpan = Object.create(span, { attributes: { value, enumerable: true } });
+    return overlay;
+  }
+
+  /** The stamps that are not there or have another value; undefined, as nearly always, where all is well. */
+  #missing(session: Session, attributes: Attributes): Attributes | undefined {
+    const stamps = stampsOf(session);
+    const mustSayConversation =
+      hasConversation(session) &&
+      (this.#options.conversationOnEverySpan === true || namesConversation(attributes[ATTR_GEN_AI_OPERATION_NAME]));
+    const isRight = attributes[ATTR_SESSION_ID] === session.id;
+    if (isRight && (!mustSayConversation || attributes[ATTR_GEN_AI_CONVERSATION_ID] === session.id)) return undefined;
+    const missing: Attributes = { ...stamps };
+    for (const name of this.#options.alsoAs ?? []) missing[name] = session.id;
+    if (mustSayConversation) missing[ATTR_GEN_AI_CONVERSATION_ID] = session.id;
+    const other = isRight ? attributes[ATTR_GEN_AI_CONVERSATION_ID] : attributes[ATTR_SESSION_ID];
+    if (other !== undefined) missing[ATTR_TURNKEEPER_SESSION_OVERWRITTEN] = String(other);
+    return missing;
   }
 }
 
-/** From the parent context, else from the parent span: a span may be started with a parent and nothing else. */
-function sessionOf(parentContext: Context): Session | undefined {
-  const frame = frameIn(parentContext);
-  if (frame) return frame.session;
-  const parent = trace.getSpan(parentContext);
-  // Without a context manager nobody passes a context on but us.
-  if (!parent) return context.active() === ROOT_CONTEXT ? frameIn(activeContext())?.session : undefined;
-  const session: unknown = Reflect.get(parent, SESSION);
-  return isSession(session) ? session : undefined;
+const NONE: Attributes = {};
+
+function attributesOf(span: object): Attributes {
+  return isReadable(span) ? span.attributes : NONE;
 }
 
-/** By shape: it may be another copy of this package that stamped the parent. */
-function isSession(value: unknown): value is Session {
-  return typeof value === 'object' && value !== null && 'whenKnown' in value;
-}
-
-function stamp(span: Span, session: Session): void {
-  const { id } = session;
-  if (id === undefined || !span.isRecording()) return;
-  span.setAttribute(ATTR_SESSION_ID, id);
-  const parentId = parentIdOf(session);
-  if (parentId !== undefined) span.setAttribute(ATTR_TURNKEEPER_SESSION_PARENT_ID, parentId);
+function isReadable(span: object): span is ReadableSpan {
+  return 'attributes' in span && typeof span.attributes === 'object' && span.attributes !== null;
 }

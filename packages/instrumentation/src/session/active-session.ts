@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, createContextKey, diag, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
-import { ATTR_SESSION_ID } from '../record/semconv.ts';
-import { Session } from './session.ts';
+import { stampsOf } from '../record/session-attributes.ts';
+import { Ledger } from '../ledger.ts';
+import { Session, type SessionSource } from './session.ts';
+import { readDetails, type SessionOptions } from './session-details.ts';
 import { sessionIdProblem } from './session-id.ts';
 
 /** The place in a program where a session, and perhaps a run, is at work. One object under one context key. */
@@ -55,19 +57,15 @@ export function activeContext(): Context {
 /** Runs `work` with this context active, also where no context manager is registered. */
 export function runInContext<T>(within: Context, work: () => T): T {
   return context.with(within, () => {
-    if (frameIn(context.active()) === frameIn(within))
-      return ownStorage.getStore() ? ownStorage.run(within, work) : work();
+    const isCarried = frameIn(context.active()) === frameIn(within);
+    if (isCarried && !ownStorage.getStore()) return work();
+    if (!isCarried) Ledger.of(trace.getTracerProvider()).warnOnce(NO_CONTEXT_MANAGER);
     return ownStorage.run(within, work);
   });
 }
 
-/** What `withSession` takes besides a bare id. */
-export interface SessionOptions {
-  /** 1 to 128 printable characters. */
-  readonly sessionId: string;
-  /** The session that this one continues. */
-  readonly previousId?: string;
-}
+const NO_CONTEXT_MANAGER =
+  'no context manager is registered: sessions and our own spans are right, other spans may lack their parent. Register one, as NodeSDK does';
 
 /**
  * Runs `work`, and everything it starts, in the platform's session: every run and every span in there carries its id.
@@ -77,30 +75,42 @@ export interface SessionOptions {
  * named in the diagnostic log. `work` always runs, and its result is returned as it is.
  */
 export function withSession<T>(session: string | SessionOptions, work: () => T): T {
-  const { sessionId, previousId } = typeof session === 'object' && session !== null ? session : { sessionId: session };
-  const problem = sessionIdProblem(sessionId);
-  if (problem !== undefined) {
-    if (problem !== 'absent') diag.warn(`turnkeeper: withSession ignores its session id: ${problem}`);
-    return work();
-  }
+  const given: Partial<SessionOptions> =
+    typeof session === 'object' && session !== null ? session : { sessionId: session };
   const base = activeContext();
-  const around = frameIn(base);
-  const enclosing = around?.run?.phase() === 'open' ? around.session : undefined;
-  const own = new Session({ previousId, parent: enclosing });
-  own.bind(sessionId, 'context');
-  if (!around) stampActiveSpan(base, sessionId);
-  return runInContext(withFrame(base, { session: own, run: around?.run }), work);
+  const bound = bindSession(base, given, 'context');
+  return bound ? runInContext(bound, work) : work();
 }
 
-function stampActiveSpan(base: Context, id: string): void {
+/** The context with this session in it; undefined where its id is absent or bad, which is then warned of. */
+export function bindSession(base: Context, given: Partial<SessionOptions>, source: SessionSource): Context | undefined {
+  const { sessionId } = given;
+  const problem = sessionIdProblem(sessionId);
+  if (sessionId === undefined || problem !== undefined) {
+    if (problem !== undefined && problem !== 'absent') ignore('the id', problem);
+    return undefined;
+  }
+  const around = frameIn(base);
+  const parent = around?.run?.phase() === 'open' ? around.session : undefined;
+  const session = new Session({ ...readDetails(given, ignore), parent });
+  session.bind(sessionId, source);
+  if (!around) stampActiveSpan(base, session);
+  return withFrame(base, { session, run: around?.run });
+}
+
+function ignore(name: string, problem: string): void {
+  diag.warn(`turnkeeper: ${name} of a session is ignored: ${problem}`);
+}
+
+function stampActiveSpan(base: Context, session: Session): void {
   const span = trace.getSpan(base);
-  if (span?.isRecording()) span.setAttribute(ATTR_SESSION_ID, id);
+  if (span?.isRecording()) span.setAttributes(stampsOf(session));
 }
 
 /** The session at work here. */
 export interface CurrentSession {
   readonly id: string;
-  readonly source: Session['source'];
+  readonly source: SessionSource | undefined;
 }
 
 /** The session at work here; undefined where there is none, and while its id is not known. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveSession, type SessionCandidates } from './resolve-session.ts';
 import { isSessionId, sessionIdProblem } from './session-id.ts';
 
-const sources = ['explicit', 'attached', 'context', 'baggage', 'engine'] as const;
+const sources = ['explicit', 'attached', 'context', 'baggage', 'environment', 'engine'] as const;
 const good = fc.stringMatching(/^[a-z0-9-]{1,128}$/);
 const blank = fc.constantFrom(undefined, null, '', ' ', '\n\t');
 const bad = fc.constantFrom(7, {}, [], true, ' padded', 'x'.repeat(129), 'a\u0000', '\u202Eflip', '\uD800');
@@ -12,7 +12,7 @@ describe('resolveSession', () => {
   test('takes the first valid candidate, in the order of the sources, and rejects only bad ones before it', () => {
     const candidate = fc.oneof(good, blank, bad);
     fc.assert(
-      fc.property(fc.tuple(candidate, candidate, candidate, candidate, candidate), (values) => {
+      fc.property(fc.tuple(candidate, candidate, candidate, candidate, candidate, candidate), (values) => {
         const candidates: SessionCandidates = Object.fromEntries(
           sources.map((source, index) => [source, values[index]]),
         );

@@ -11,6 +11,8 @@ export interface SessionCandidates {
   readonly context?: unknown;
   /** Inbound baggage, where it is trusted. */
   readonly baggage?: unknown;
+  /** `TURNKEEPER_SESSION_ID`, in a process that serves one conversation. */
+  readonly environment?: unknown;
   /** What the engine calls the conversation. */
   readonly engine?: unknown;
 }
@@ -21,10 +23,11 @@ export interface ResolvedSession {
   readonly source: SessionSource;
 }
 
-const PRECEDENCE = ['explicit', 'attached', 'context', 'baggage', 'engine'] as const;
+const PRECEDENCE = ['explicit', 'attached', 'context', 'baggage', 'environment', 'engine'] as const;
 
 /**
- * The session's id: the first valid candidate of explicit, attached, context, baggage, engine. A blank candidate
+ * The session's id: the first valid candidate of explicit, attached, context, baggage, environment, engine. A
+ * blank candidate
  * counts as absent; a bad one is passed over and told to `reject`, with what is wrong with it. Pure.
  */
 export function resolveSession(

@@ -1,5 +1,7 @@
+import type { Attributes } from '@opentelemetry/api';
+
 /** Who gave a session its id, strongest first. Recorded as `turnkeeper.session.source`. */
-export type SessionSource = 'explicit' | 'attached' | 'context' | 'baggage' | 'engine' | 'generated';
+export type SessionSource = 'explicit' | 'attached' | 'context' | 'baggage' | 'environment' | 'engine' | 'generated';
 
 /** What is known of a session besides its id. */
 export interface SessionDetails {
@@ -7,26 +9,53 @@ export interface SessionDetails {
   readonly previousId?: string | undefined;
   /** The session that encloses this one: a sub-agent's, inside a tool of another. */
   readonly parent?: Session | undefined;
+  readonly applicationName?: string | undefined;
+  readonly userId?: string | undefined;
+  /** The caller's own, checked and bounded: on every span of the session. */
+  readonly attributes?: Attributes | undefined;
 }
 
-/** At most this many tasks wait for one session's id; with one more, the session is settled without an id. */
-const MAX_WAITING = 512;
+/** How much waits for a session's id, and how long. */
+export interface LateLimits {
+  /** How many ended things one session holds back; past it the oldest leaves without an id. */
+  readonly limit: number;
+  /** How long the first of them waits, in milliseconds. */
+  readonly deadlineMillis: number;
+}
+
+export const DEFAULT_LATE_LIMITS: LateLimits = { limit: 512, deadlineMillis: 5_000 };
+
+type Task = (id: string | undefined) => void;
 
 /**
- * One conversation, as the runs in it share it. Its id is bound at most once; until then, or until it is settled
- * without one, whoever needs the id waits.
+ * One conversation, as the runs in it share it. Its id is bound at most once. Until then, or until it is settled
+ * without one, what is open is told when the id is known, and what has ended is held back, in order.
  */
 export class Session {
   readonly parent: Session | undefined;
+  readonly applicationName: string | undefined;
+  readonly userId: string | undefined;
+  readonly attributes: Attributes | undefined;
+  /** What every span of the session carries; made once the id is known. Kept by session-attributes.ts. */
+  stamps: Attributes | undefined;
+  /** Further names that backends want the id under. */
+  aliases: readonly string[] = [];
+  readonly #limits: LateLimits;
+  readonly #open = new Set<Task>();
+  readonly #held: Task[] = [];
   #id: string | undefined;
   #source: SessionSource | undefined;
   #previousId: string | undefined;
   #settled = false;
-  #waiting: ((id: string | undefined) => void)[] = [];
+  #deadline: NodeJS.Timeout | undefined;
 
-  constructor(details: SessionDetails = {}) {
+  constructor(details: SessionDetails = {}, limits: LateLimits = DEFAULT_LATE_LIMITS) {
     this.parent = details.parent;
+    this.applicationName = details.applicationName;
+    this.userId = details.userId;
+    this.attributes = details.attributes;
     this.#previousId = details.previousId;
+    this.#limits = limits;
   }
 
   /** The id; undefined while it is not known, and for good when there is none. */
@@ -48,6 +77,11 @@ export class Session {
     return this.#settled;
   }
 
+  /** How many ended things wait for the id. */
+  get held(): number {
+    return this.#held.length;
+  }
+
   /** The first bind wins. The caller has validated the id. */
   bind(id: string, source: SessionSource): void {
     if (this.#settled) return;
@@ -66,19 +100,38 @@ export class Session {
     if (!this.#settled) this.#settle();
   }
 
-  /** Runs `task` once the id is known, or known to be absent: now, if it is. */
-  whenKnown(task: (id: string | undefined) => void): void {
+  /** Runs `task` once the id is known, or known to be absent: now, if it is. Returns what forgets the task. */
+  whenKnown(task: Task): () => void {
+    if (this.#settled) {
+      task(this.#id);
+      return () => {};
+    }
+    this.#open.add(task);
+    return () => this.#open.delete(task);
+  }
+
+  /** Holds back something that has ended until the id is known, the deadline, the limit, or a flush. Keeps the order. */
+  hold(task: Task): void {
     if (this.#settled) {
       task(this.#id);
       return;
     }
-    if (this.#waiting.length >= MAX_WAITING) this.#settle();
-    if (this.#settled) task(this.#id);
-    else this.#waiting.push(task);
+    if (this.#held.length >= this.#limits.limit) this.#held.shift()?.(undefined);
+    this.#held.push(task);
+    this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
+  }
+
+  /** What is held back leaves without an id. The id may still come, for what ends later. */
+  release(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+    for (const task of this.#held.splice(0)) task(this.#id);
   }
 
   #settle(): void {
     this.#settled = true;
-    for (const task of this.#waiting.splice(0)) task(this.#id);
+    for (const task of this.#open) task(this.#id);
+    this.#open.clear();
+    this.release();
   }
 }

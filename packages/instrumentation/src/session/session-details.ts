@@ -1,0 +1,70 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { sessionIdProblem } from './session-id.ts';
+import type { SessionDetails } from './session.ts';
+
+/** How many attributes of its own a session may carry, and how long a text among them may be. */
+const MAX_ATTRIBUTES = 16;
+const MAX_TEXT_LENGTH = 256;
+
+/** What `withSession` and `SessionContext` take besides the id. */
+export interface SessionOptions {
+  /** 1 to 128 printable characters. */
+  readonly sessionId: string;
+  /** The application whose conversation it is: like an id, 1 to 128 printable characters. */
+  readonly applicationName?: string;
+  /** The session that this one continues. */
+  readonly previousId?: string;
+  /** Whose session it is: `user.id` on every span of the session. */
+  readonly userId?: string;
+  /**
+   * A few attributes of yours (tenant, experiment) for every span of the session, at most 16: texts up to 256
+   * characters, numbers and booleans. Never on a metric, never sent to another process.
+   */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** The details that are good; each that is not is told to `reject`, with its name and what is wrong with it. */
+export function readDetails(
+  options: Partial<SessionOptions>,
+  reject: (name: string, problem: string) => void,
+): SessionDetails {
+  const text = (name: 'applicationName' | 'previousId' | 'userId'): string | undefined => {
+    const value = options[name];
+    const problem = sessionIdProblem(value);
+    if (problem === undefined) return value;
+    if (problem !== 'absent') reject(name, problem);
+    return undefined;
+  };
+  return {
+    applicationName: text('applicationName'),
+    previousId: text('previousId'),
+    userId: text('userId'),
+    attributes: readAttributes(options.attributes, reject),
+  };
+}
+
+function readAttributes(given: unknown, reject: (name: string, problem: string) => void): Attributes | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given !== 'object') {
+    reject('attributes', `it is of type ${typeof given}, not an object`);
+    return undefined;
+  }
+  const attributes: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const problem = attributeProblem(name, value);
+    if (problem !== undefined) reject(`attributes[${JSON.stringify(name.slice(0, 64))}]`, problem);
+    else if (Object.keys(attributes).length >= MAX_ATTRIBUTES) {
+      reject('attributes', `only the first ${MAX_ATTRIBUTES} are kept`);
+      break;
+    } else attributes[name] = value;
+  }
+  return attributes;
+}
+
+function attributeProblem(name: string, value: unknown): string | undefined {
+  if (name === '' || name.length > MAX_TEXT_LENGTH || name === '__proto__')
+    return 'its name is not one for an attribute';
+  if (typeof value === 'number' || typeof value === 'boolean') return undefined;
+  if (typeof value !== 'string') return `it is of type ${typeof value}, not a text, a number or a boolean`;
+  return value.length > MAX_TEXT_LENGTH ? `it is longer than ${MAX_TEXT_LENGTH} characters` : undefined;
+}

@@ -1,0 +1,66 @@
+import type { Context } from '@opentelemetry/api';
+import { frameIn } from './active-session.ts';
+import { resolveSession } from './resolve-session.ts';
+import { attachedSession } from './session-context.ts';
+import { readDetails, type SessionOptions } from './session-details.ts';
+import { Session, type LateLimits, type SessionDetails, type SessionSource } from './session.ts';
+
+/** Where the session of a run that starts now may come from. */
+export interface RunSessionInputs {
+  readonly base: Context;
+  /** An option of the call that observes. */
+  readonly explicit: string | SessionOptions | undefined;
+  /** The execution objects, the nearest first. */
+  readonly owners: readonly object[];
+  /** `TURNKEEPER_SESSION_ID`. */
+  readonly environment: string | undefined;
+  readonly limits: LateLimits;
+  readonly reject: (source: SessionSource, problem: string) => void;
+}
+
+/** The session of a run, and whether an engine's id may be bound to it: not where it was inherited. */
+export interface RunSession {
+  readonly session: Session;
+  readonly ownsSession: boolean;
+}
+
+/** Reads the id once, at the start of a run. What the engine calls the conversation is offered afterwards. */
+export function sessionOfRun(inputs: RunSessionInputs): RunSession {
+  const { base, owners, environment, reject } = inputs;
+  const around = frameIn(base);
+  const inherited = around?.session;
+  const explicit = typeof inputs.explicit === 'string' ? { sessionId: inputs.explicit } : inputs.explicit;
+  const attached = firstAttached(owners, (problem) => reject('attached', problem));
+  const isTrusted = inherited?.source === 'baggage';
+  const resolved = resolveSession(
+    {
+      explicit: explicit?.sessionId,
+      attached: attached?.sessionId,
+      context: isTrusted ? undefined : inherited?.id,
+      baggage: isTrusted ? inherited.id : undefined,
+      environment,
+    },
+    reject,
+  );
+  const enclosing = around?.run?.phase() === 'open' ? inherited : undefined;
+  // Inside a run whose own id is still to come, this run waits for the same one.
+  const isInherited = resolved ? resolved.id === inherited?.id : enclosing !== undefined;
+  if (inherited && isInherited && resolved?.source !== 'explicit' && resolved?.source !== 'attached') {
+    return { session: inherited, ownsSession: false };
+  }
+  const given = resolved?.source === 'explicit' ? explicit : resolved?.source === 'attached' ? attached : undefined;
+  const details: SessionDetails = given
+    ? readDetails(given, (name, problem) => reject('explicit', `its ${name}: ${problem}`))
+    : {};
+  const session = new Session({ ...details, parent: enclosing }, inputs.limits);
+  if (resolved) session.bind(resolved.id, resolved.source);
+  return { session, ownsSession: true };
+}
+
+function firstAttached(owners: readonly object[], reject: (problem: string) => void): SessionOptions | undefined {
+  for (const owner of owners) {
+    const attached = attachedSession(owner, reject);
+    if (attached) return attached;
+  }
+  return undefined;
+}
