@@ -76,6 +76,10 @@ describe.skipIf(executablePath === undefined)('the report in a browser', { timeo
     expect(await page.locator('.row.selected .label').textContent()).toBe('SELECT');
     expect(await page.locator('aside .finding').textContent()).toContain('carries no session.id');
     expect(await page.locator('.strip button').count()).toBe(2);
+    await page.keyboard.press('n');
+    expect(await page.locator('h2').textContent()).toBe('Outside of conversations');
+    await page.keyboard.press('p');
+    expect(await page.locator('h2').textContent()).toBe('conv-42');
     expect(complaints).toEqual([]);
   });
 

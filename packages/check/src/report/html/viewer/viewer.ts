@@ -215,14 +215,30 @@ class Viewer {
     this.#layOut();
   }
 
+  /** Goes to the next finding, or the one before: in this conversation, else in the next one that has any. */
   #goToFinding(step: 1 | -1): void {
     const from = this.#rows[this.#selected];
     this.#openEverything();
     const at = this.#rows.findIndex(({ part, span }) => part === from?.part && span === from?.span);
+    if (this.#selectFinding(step, at)) return;
+    const all = this.#model.conversations;
+    const here = all.findIndex((conversation) => conversation === this.#current);
+    for (let moved = 1; moved <= all.length; moved += 1) {
+      const other = all[(here + step * moved + all.length * 2) % all.length];
+      if (other === undefined || other.errors + other.warnings === 0) continue;
+      this.#open(other);
+      this.#openEverything();
+      this.#selectFinding(step, step === 1 ? -1 : this.#rows.length);
+      return;
+    }
+  }
+
+  #selectFinding(step: 1 | -1, at: number): boolean {
     const found = this.#rows.filter(({ span }) => span !== undefined && span.findings.length > 0);
     const next =
       step === 1 ? found.find(({ position }) => position > at) : found.findLast(({ position }) => position < at);
-    this.#select((next ?? (step === 1 ? found.at(0) : found.at(-1)))?.position ?? -1);
+    if (next !== undefined) this.#select(next.position);
+    return next !== undefined;
   }
 
   #onKey(event: KeyboardEvent): void {
