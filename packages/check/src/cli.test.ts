@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { CapturedSpan } from './span.ts';
+import { toOtlpLines } from './testing/otlp.ts';
 import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
 
 const bin = fileURLToPath(new URL('../bin/turnkeeper.js', import.meta.url));
@@ -33,38 +34,8 @@ function write(text: string): string {
   return file;
 }
 
-/** A file as the collector writes it: one line per span. */
 function writeSpans(spans: readonly CapturedSpan[]): string {
-  return write(spans.map((span) => `${JSON.stringify(requestOf(span))}\n`).join(''));
-}
-
-function requestOf(span: CapturedSpan): object {
-  const attributes = listOf(span.attributes);
-  const events = span.events.map(({ name, attributes: own }) => ({ name, timeUnixNano: '0', attributes: listOf(own) }));
-  const links = span.links.map((link) => ({ ...link, attributes: listOf(link.attributes) }));
-  const { traceId, spanId, parentSpanId, name } = span;
-  const kind = ['unspecified', 'internal', 'server', 'client'].indexOf(span.kind);
-  const [startTimeUnixNano, endTimeUnixNano] = [String(span.start), String(span.end)];
-  const own = {
-    traceId,
-    spanId,
-    parentSpanId,
-    name,
-    kind,
-    startTimeUnixNano,
-    endTimeUnixNano,
-    attributes,
-    events,
-    links,
-  };
-  return { resourceSpans: [{ resource: { attributes: listOf(span.resource) }, scopeSpans: [{ spans: [own] }] }] };
-}
-
-function listOf(attributes: Readonly<Record<string, unknown>>): readonly object[] {
-  return Object.entries(attributes).map(([key, value]) => ({
-    key,
-    value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: String(value) },
-  }));
+  return write(toOtlpLines(spans));
 }
 
 const good = [turn('conv-42', { label: '1' }, [chat(), tool()]), turn('b'), turn('conv-42', { links: ['1'] })];
@@ -87,7 +58,7 @@ describe('turnkeeper check', () => {
     expect(stdout).toMatchInlineSnapshot(`
       "✗ error  every-span-stamped
         Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.
-          at  traces-2.jsonl:3  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+          at  traces-2.jsonl:3  trace a0000000000000000000000000000001  span b000000000000003
         why A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.
         fix Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.
 

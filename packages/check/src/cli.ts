@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { checkCommand } from './commands/check.ts';
+import { reportCommand } from './commands/report.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { InputError } from './sources/input-error.ts';
 
@@ -7,6 +8,7 @@ const help = `turnkeeper: checks that agent conversations stay on one session id
 
   turnkeeper check <file>…   check trace files, or - for standard input
                              exit status 0: whole, 1: something is wrong, 2: not checked
+  turnkeeper report <file>…  write a page that shows the conversations, with each finding where it is
 
 Files are OTLP (JSON lines, a JSON document or protobuf, as a collector or an exporter writes it) or the lines of
 Copilot's own exporter; any of them may be compressed with gzip.
@@ -17,6 +19,10 @@ Options of check
   --max-warnings N                  more warnings than this count as a failure
   --no-content                      recorded prompts and answers count as errors
   --config <file>                   levels and limits (default: turnkeeper.config.json, where there is one)
+
+Options of report
+  --out <file>                      where to write the page (default: conversations.html; - for standard output)
+  --config <file>                   as above
 
   -h, --help             this text
   --version              the version
@@ -37,8 +43,9 @@ export async function main(argv: readonly string[], streams: Streams = process):
   try {
     if (command === '--help' || command === '-h' || command === 'help') return print(streams, help);
     if (command === '--version') return print(streams, `${readVersion()}\n`);
-    if (command === 'check') {
-      return rest.includes('--help') || rest.includes('-h') ? print(streams, help) : await checkCommand(rest, streams);
+    const run = command === 'check' ? checkCommand : command === 'report' ? reportCommand : undefined;
+    if (run !== undefined) {
+      return rest.includes('--help') || rest.includes('-h') ? print(streams, help) : await run(rest, streams);
     }
     throw new UsageError(
       command === undefined ? 'no command was given.' : `there is no command ${JSON.stringify(command)}.`,

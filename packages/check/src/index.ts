@@ -1,4 +1,14 @@
 export {
+  assertThat,
+  type CaptureAssertion,
+  type SessionAssertion,
+  type SessionRequirement,
+  type SpanAssertion,
+  type SpanExpectation,
+  type TraceAssertion,
+  type TraceExpectation,
+} from './assertions.ts';
+export {
   type Capture,
   captureFrom,
   captureRecords,

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { assertThat, type TraceExpectation } from './assertions.ts';
 import type { Capture } from './capture.ts';
 import { check, type CheckOptions } from './check.ts';
 import { describeFailure } from './report/failure.ts';
@@ -21,6 +22,8 @@ export interface CaptureMatchers<R> {
   toStampEverySpan(): R;
   /** There is a run, and no run, span or link mixes two sessions up. */
   toKeepSessionsApart(): R;
+  /** There are exactly so many traces and, by their start, each is as expected; see `assertThat`. */
+  toHaveTraces(...expectations: readonly TraceExpectation[]): R;
   /** There is a span, and no rule finds anything, not even something to warn of. */
   toPassChecks(expected?: ChecksExpectation): R;
 }
@@ -65,6 +68,16 @@ expect.extend({
     return judge(capture, this.isNot, 'to keep sessions apart', {
       only: ['sessions-not-mixed', 'one-session-per-run'],
     });
+  },
+  toHaveTraces(received: unknown, ...expectations: readonly TraceExpectation[]): Verdict {
+    const capture = captureOf(received, 'toHaveTraces');
+    try {
+      assertThat(capture).hasTraces(...expectations);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { pass: false, message: () => message };
+    }
+    return { pass: true, message: () => describeFailure('expected the capture not to have these traces', capture, []) };
   },
   toPassChecks(received: unknown, expected: ChecksExpectation = {}): Verdict {
     const capture = captureOf(received, 'toPassChecks');

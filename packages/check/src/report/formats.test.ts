@@ -71,27 +71,27 @@ describe('reportText', () => {
     expect(reportText(summarize(capture), check(capture), { colors: false })).toMatchInlineSnapshot(`
       "✗ error  every-span-stamped
         Span "chat m1" of the run "invoke_agent pi" carries no session.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb2
+          at  trace a0000000000000000000000000000001  span b000000000000002
         Span "chat m1" of the run "invoke_agent pi" carries no session.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+          at  trace a0000000000000000000000000000001  span b000000000000003
         Span "chat m1" of the run "invoke_agent pi" carries no session.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb5
+          at  trace a0000000000000000000000000000002  span b000000000000005
         why A search for the conversation does not find this span: a slow query or a failed request of this turn stays unseen.
         fix Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.
 
       ✗ error  conversation-matches
         Span "chat m1" of session "a" carries no gen_ai.conversation.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb2
+          at  trace a0000000000000000000000000000001  span b000000000000002
         Span "chat m1" of session "a" carries no gen_ai.conversation.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1  span bbbbbbbbbbbbbbb3
+          at  trace a0000000000000000000000000000001  span b000000000000003
         Span "chat m1" of session "a" carries no gen_ai.conversation.id.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb5
+          at  trace a0000000000000000000000000000002  span b000000000000005
         why Backends for GenAI group by conversation, everything else by session: with two ids the two views do not fit together.
         fix Let SessionSpanProcessor stamp both ids; if one session holds several conversations, say so with gen_ai.conversation.id on run.start.
 
       ! warn  turns-linked
         Turn 2 of session "a", "invoke_agent pi", has no link to the turn before it in this process.
-          at  trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2  span bbbbbbbbbbbbbbb4
+          at  trace a0000000000000000000000000000002  span b000000000000004
         why From this turn nobody can step back to the one before: the conversation is a set of traces instead of a chain.
         fix Keep one TurnkeeperInstrumentation for the life of the process; it remembers the last turn of each session.
 

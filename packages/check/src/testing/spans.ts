@@ -124,13 +124,13 @@ class Builder {
     this.#traces += 1;
     this.#clock += 1_000;
     this.#base = this.#clock;
-    const traceId = this.#traces.toString(16).padStart(32, 'a');
+    const traceId = `a${this.#traces.toString(16).padStart(31, '0')}`;
     for (const top of tops) this.#span(top, traceId, undefined, undefined);
   }
 
   #span(literal: SpanLiteral, traceId: string, parent: CapturedIds | undefined, inherited: string | undefined): number {
     const order = this.spans.length;
-    const spanId = (order + 1).toString(16).padStart(16, 'b');
+    const spanId = `b${(order + 1).toString(16).padStart(15, '0')}`;
     const session = literal.session === undefined ? inherited : (literal.session ?? undefined);
     const begin = literal.start === undefined ? (this.#clock += 1) : this.#base + literal.start;
     const ids = { traceId, spanId };

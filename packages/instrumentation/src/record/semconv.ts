@@ -100,6 +100,8 @@ export const ATTR_GEN_AI_TOOL_CALL_RESULT = 'gen_ai.tool.call.result';
 
 /** Why an operation failed: a short, low-cardinality word. Present if and only if the status is ERROR. */
 export const ATTR_ERROR_TYPE = 'error.type';
+/** The service that a process belongs to. On the resource. */
+export const ATTR_SERVICE_NAME = 'service.name';
 export const ATTR_SERVER_ADDRESS = 'server.address';
 export const ATTR_SERVER_PORT = 'server.port';
 

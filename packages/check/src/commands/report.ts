@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { check } from '../check.ts';
+import type { Streams } from '../cli.ts';
+import { modelReport } from '../report/html/model.ts';
+import { writePage } from '../report/html/page.ts';
+import { captureFiles } from '../sources/capture-files.ts';
+import { readConfiguration } from './configuration.ts';
+import { createProgress } from './progress.ts';
+import { UsageError } from './usage-error.ts';
+
+/**
+ * `turnkeeper report`: reads files, applies the rules and writes one page to look at. Gives the exit status 0: a report
+ * is there to show what is wrong, not to fail on it.
+ *
+ * @throws UsageError for a wrong command line, InputError for an input that cannot be read.
+ */
+export async function reportCommand(argv: readonly string[], { stdout, stderr }: Streams): Promise<number> {
+  const { values, positionals } = parse(argv);
+  if (positionals.length === 0) throw new UsageError('no file was given to report on.');
+  const out = values.out;
+  const progress = createProgress(stderr);
+  const capture = await captureFiles(positionals, progress.show);
+  progress.clear();
+  const findings = check(capture, { levels: readConfiguration(values.config).rules });
+  const page = writePage(
+    modelReport(capture, findings),
+    `Conversations: ${positionals.map((file) => basename(file)).join(', ')}`,
+  );
+  if (out === '-') {
+    stdout.write(page);
+    return 0;
+  }
+  try {
+    writeFileSync(out, page);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new UsageError(`the report cannot be written to ${JSON.stringify(out)} (${code}).`);
+  }
+  stdout.write(`${out}\n`);
+  return 0;
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { out: { type: 'string', default: 'conversations.html' }, config: { type: 'string' } },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

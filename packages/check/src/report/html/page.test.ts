@@ -1,0 +1,186 @@
+/// <reference lib="dom" />
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { main } from '../../cli.ts';
+import { toOtlpLines } from '../../testing/otlp.ts';
+import { chat, other, type SpanLiteral, spansOf, tool, turn } from '../../testing/spans.ts';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+if (executablePath === undefined) console.warn('The report is not tried in a browser: there is no chromium here.');
+
+const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const builtCli: { readonly main: typeof main } = await import(
+  fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
+);
+let browser: Browser;
+let reports = 0;
+
+async function write(...traces: readonly (SpanLiteral | readonly SpanLiteral[])[]): Promise<string> {
+  const [file, out] = [join(directory, `${(reports += 1)}.jsonl`), join(directory, `${reports}.html`)];
+  writeFileSync(file, toOtlpLines(spansOf(...traces)));
+  const stdout = { write: () => true, isTTY: false };
+  expect(await builtCli.main(['report', file, '--out', out], { stdout, stderr: process.stderr })).toBe(0);
+  return out;
+}
+
+/** Opens a report and fails on anything that the browser complains of, such as a breach of the content policy. */
+async function open(out: string, complaints: string[] = []): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (!request.url().startsWith('file:')) complaints.push(`a request to ${request.url()}`);
+  });
+  page.on('dialog', (dialog) => complaints.push(dialog.message()));
+  await page.goto(`file://${out}`);
+  return page;
+}
+
+describe.skipIf(executablePath === undefined)('the report in a browser', { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      ...(executablePath === undefined ? {} : { executablePath }),
+      args: ['--no-sandbox'],
+    });
+  });
+  afterAll(() => browser.close());
+
+  const failed = chat({ status: 'error', attributes: { 'error.type': 'timeout' } });
+  const first = turn('conv-42', { label: '1' }, [chat(), tool({}, [other('SELECT', { session: null })])]);
+  const second = turn('conv-42', { links: ['1'] }, [failed]);
+
+  it('lists conversations and shows turns, spans and findings where they are', async () => {
+    const complaints: string[] = [];
+    const page = await open(await write(first, second, turn('conv-7'), turn(null)), complaints);
+    expect(await page.locator('.conversation .name').allTextContents()).toEqual([
+      'conv-42',
+      'conv-7',
+      'Outside of conversations',
+    ]);
+    expect(await page.locator('.row .label').allTextContents()).toEqual([
+      'Turn 1',
+      'invoke_agent pi',
+      'chat m1',
+      'execute_tool add',
+      'SELECT',
+      'Turn 2',
+      'invoke_agent pi',
+      'chat m1',
+    ]);
+    expect(await page.locator('.row.found .label').allTextContents()).toEqual(['Turn 1', 'SELECT']);
+    await page.keyboard.press('n');
+    expect(await page.locator('.row.selected .label').textContent()).toBe('SELECT');
+    expect(await page.locator('aside .finding').textContent()).toContain('carries no session.id');
+    expect(await page.locator('.strip button').count()).toBe(2);
+    await page.keyboard.press('n');
+    expect(await page.locator('h2').textContent()).toBe('Outside of conversations');
+    await page.keyboard.press('p');
+    expect(await page.locator('h2').textContent()).toBe('conv-42');
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows everything from traces as text: no script runs, no markup appears', async () => {
+    const complaints: string[] = [];
+    const evil = `</script><script>alert(1)</script><img src=x onerror="alert(2)">`;
+    const attributes = { [evil]: evil, 'gen_ai.conversation.id': evil };
+    const page = await open(
+      await write(turn(evil, { attributes }, [other(evil, { attributes: { a: 'javascript:alert(3)' } })])),
+      complaints,
+    );
+    expect(await page.locator('.conversation .name').textContent()).toBe(evil);
+    await page.locator('.row').nth(2).click();
+    expect(await page.locator('aside h3').textContent()).toBe(evil);
+    expect(await page.locator('img').count()).toBe(0);
+    expect(await page.locator('script').count()).toBe(2);
+    expect(complaints).toEqual([]);
+  });
+
+  it('allows no script but its own, and no request', async () => {
+    const complaints: string[] = [];
+    const page = await open(await write(first), complaints);
+    const ran = await page.evaluate(async () => {
+      const script = document.createElement('script');
+      script.textContent = 'globalThis.intruder = true';
+      document.body.append(script);
+      const answer = await fetch('https://example.com').then(
+        () => 'answered',
+        () => 'refused',
+      );
+      return [Reflect.get(globalThis, 'intruder'), answer];
+    });
+    expect(ran).toEqual([undefined, 'refused']);
+  });
+
+  it('is worked with the keyboard alone', async () => {
+    const page = await open(await write(first, second, turn('conv-7')));
+    const label = () => page.locator('.row.selected .label').textContent();
+    await page.locator('.rows').focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await label()).toBe('invoke_agent pi');
+    await page.keyboard.press('End');
+    expect(await label()).toBe('chat m1');
+    await page.keyboard.press('ArrowLeft');
+    expect(await label()).toBe('invoke_agent pi');
+    await page.keyboard.press('ArrowLeft');
+    expect(await page.locator('.row').count()).toBe(7);
+    await page.keyboard.press('ArrowRight');
+    expect(await page.locator('.row').count()).toBe(8);
+    await page.keyboard.press('/');
+    await page.keyboard.type('conv-7');
+    expect(await page.locator('.conversation .name').allTextContents()).toEqual(['conv-7']);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('aside').isVisible()).toBe(false);
+  });
+
+  it('follows the link to the turn before', async () => {
+    const page = await open(await write(first, second));
+    await page.locator('.row', { hasText: 'invoke_agent' }).nth(1).click();
+    await page.getByText('Go to the turn before').click();
+    expect(await page.locator('.row.selected').getAttribute('id')).toBe('row-1');
+  });
+
+  it('filters by findings and by failures', async () => {
+    const page = await open(await write(first, second, turn('conv-7')));
+    await page.getByText('With failures').click();
+    expect(await page.locator('.conversation').count()).toBe(1);
+    await page.getByText('All', { exact: true }).click();
+    expect(await page.locator('.conversation').count()).toBe(2);
+  });
+
+  it('draws only what is seen of ten thousand spans, in time for a person', async () => {
+    const turns = Array.from({ length: 20 }, (_, number) =>
+      turn(
+        'conv-42',
+        { label: `${number}`, links: number === 0 ? [] : [`${number - 1}`] },
+        Array.from({ length: 500 }, () => chat()),
+      ),
+    );
+    const page = await open(await write(...turns));
+    expect(await page.locator('.facts').first().textContent()).toContain('10,020 spans');
+    await page.locator('.rows').focus();
+    for (let pressed = 0; pressed < 20; pressed += 1) await page.keyboard.press('ArrowRight');
+    const before = Date.now();
+    await page.keyboard.press('End');
+    await page.locator('.row.selected').waitFor();
+    expect(Date.now() - before).toBeLessThan(2_000);
+    expect(await page.locator('.row').count()).toBeLessThan(120);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'has colours for %s surroundings, and a button for the other ones',
+    async (colorScheme) => {
+      const page = await open(await write(first));
+      await page.emulateMedia({ colorScheme });
+      const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const given = await background();
+      await page.getByLabel('Light or dark').click();
+      expect(await background()).not.toBe(given);
+      expect(given).toBe(colorScheme === 'light' ? 'rgb(247, 247, 250)' : 'rgb(16, 16, 24)');
+    },
+  );
+});

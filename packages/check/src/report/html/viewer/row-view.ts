@@ -1,0 +1,92 @@
+import type { PartModel, ReportModel, SpanModel } from '../model.ts';
+import { badges, type Child, describeAmount, describeCount, describeDuration, element } from './elements.ts';
+import { canClose, countFindings, nameOfPart, type Row } from './rows.ts';
+
+/** Pixels; the same in the style. */
+export const rowHeight = 28;
+const indent = 14;
+const deepest = 24;
+
+/** How a line looks just now, and what happens to it. */
+export interface RowState {
+  readonly model: ReportModel;
+  readonly isSelected: boolean;
+  readonly isClosed: boolean;
+  readonly isMatch: boolean;
+  readonly toggle: () => void;
+  readonly select: () => void;
+}
+
+/** One line of the waterfall. */
+export function viewRow(row: Row, state: RowState): HTMLElement {
+  const { part, span, position } = row;
+  const { errors, warnings } = countFindings(state.model, (span ?? part).findings);
+  const classes = [
+    'row',
+    span === undefined ? 'part' : 'span',
+    ...(errors > 0 ? ['found error'] : warnings > 0 ? ['found warn'] : []),
+    ...(state.isSelected ? ['selected'] : []),
+    ...(state.isMatch ? ['match'] : []),
+  ];
+  const made = element(
+    'div',
+    {
+      id: `row-${position}`,
+      class: classes.join(' '),
+      role: 'treeitem',
+      'aria-level': String(span === undefined ? 1 : span.depth + 2),
+      'aria-selected': String(state.isSelected),
+      ...(canClose(row) ? { 'aria-expanded': String(!state.isClosed) } : {}),
+    },
+    span === undefined ? partCells(part, row, state) : spanCells(part, span, row, state),
+    { click: state.select, dblclick: state.toggle },
+  );
+  made.style.top = `${position * rowHeight}px`;
+  return made;
+}
+
+function partCells(part: PartModel, row: Row, state: RowState): readonly Child[] {
+  const counts = countFindings(state.model, part.findings);
+  const tokens = part.inputTokens + part.outputTokens;
+  return [
+    element('div', { class: 'cell' }, [viewTwist(row, state), element('span', { class: 'label' }, [nameOfPart(part)])]),
+    element('div', { class: 'cell' }, [
+      ...(counts.errors + counts.warnings > 0 ? badges(counts) : []),
+      ...[
+        ...(tokens > 0 ? [`${describeAmount(part.inputTokens)} / ${describeAmount(part.outputTokens)} tokens`] : []),
+        describeCount(part.spans.length, 'span'),
+        describeDuration(part.duration),
+      ].map((text) => element('span', {}, [text])),
+    ]),
+  ];
+}
+
+function spanCells(part: PartModel, span: SpanModel, row: Row, state: RowState): readonly Child[] {
+  const whole = Math.max(part.duration, 0.001);
+  const cell = element('div', { class: 'cell' }, [
+    viewTwist(row, state),
+    element('span', { class: `dot ${span.operation}` }),
+    element('span', { class: 'label', title: span.name }, [span.name]),
+    ...(span.error === '' ? [] : [element('span', { class: 'badge failed' }, [span.error])]),
+    ...span.findings.flatMap((position) => {
+      const finding = state.model.findings[position];
+      return finding === undefined ? [] : [element('span', { class: `badge ${finding.severity}` }, [finding.rule])];
+    }),
+  ]);
+  cell.style.paddingLeft = `${indent * (1 + Math.min(span.depth + 1, deepest))}px`;
+  const bar = element('div', { class: `bar ${span.operation}${span.status === 'error' ? ' failed' : ''}` });
+  bar.style.left = `${(100 * span.start) / whole}%`;
+  bar.style.width = `${(100 * span.duration) / whole}%`;
+  const duration = element('span', { class: 'took' }, [describeDuration(span.duration)]);
+  duration.style.left = `${Math.min((100 * (span.start + span.duration)) / whole, 100)}%`;
+  return [cell, element('div', { class: 'track' }, [bar, duration])];
+}
+
+function viewTwist(row: Row, { isClosed, toggle }: RowState): HTMLElement {
+  return element('span', { class: 'twist' }, [canClose(row) ? (isClosed ? '▸' : '▾') : ''], {
+    click: (event) => {
+      event.stopPropagation();
+      toggle();
+    },
+  });
+}
