@@ -1,7 +1,8 @@
 /** The parts of the documentation that are made from the code: the support table and the table of attributes. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ENGINE_NAMES, loadAdapter, type EngineName } from '../src/instrumentation.ts';
+import { loadAdapter } from '../src/engine-patches.ts';
+import { ENGINE_NAMES, type EngineName } from '../src/instrumentation.ts';
 
 const root = new URL('../../../', import.meta.url);
 

@@ -6,12 +6,11 @@ import {
   InstrumentationNodeModuleDefinition,
   type InstrumentationConfig,
 } from '@opentelemetry/instrumentation';
-import type { Adapter, Patch } from './adapter.ts';
-import { isObserved, observeWith, type Observation, type RunOptions } from './observe.ts';
-import type { LoggerLike } from './record/events.ts';
-import { globalLogger } from './record/global-logger.ts';
+import type * as EnginePatches from './engine-patches.ts';
+import type { AnyAdapter } from './engine-patches.ts';
+import { isObserved, observeWith, type Observation } from './observe.ts';
+import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
-import { wrapMethod } from './wrap-method.ts';
 
 /** The engines that there are adapters for, by the names that `engines` takes: the folders below adapters/. */
 export type EngineName = 'pi';
@@ -24,28 +23,16 @@ const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
 /** The names that `engines` takes. */
 export const ENGINE_NAMES: readonly EngineName[] = ['pi'];
 
-/** An adapter of any engine. */
-type AnyAdapter = Adapter<object, unknown, unknown>;
-
 export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
   /** Which engines to observe; all by default. One that is not installed costs nothing. */
   readonly engines?: readonly EngineName[];
+  /** Engines that write GenAI spans themselves: ours are not written, theirs get the session. */
+  readonly stampOnly?: readonly EngineName[];
 }
 
 /** The engines' package names: all that a module hook needs to look at. */
 export function enginePackages(engines: readonly EngineName[] = ENGINE_NAMES): string[] {
   return [...new Set(engines.flatMap((name) => PACKAGES[name]))];
-}
-
-/**
- * Loads an adapter, at once, when its engine is loaded: an engine that is not there costs nothing.
- * @throws where the adapters' folders do not lie beside this file, as in a bundle.
- */
-export function loadAdapter(name: EngineName): AnyAdapter {
-  const adapters: unknown = createRequire(import.meta.url)(`./adapters/${name}/index${extname(import.meta.filename)}`);
-  const adapter = isObject(adapters) ? Object.values(adapters).find(isAdapter) : undefined;
-  if (!adapter) throw new Error(`adapters/${name} exports no adapter`);
-  return adapter;
 }
 
 /**
@@ -55,7 +42,7 @@ export function loadAdapter(name: EngineName): AnyAdapter {
  */
 export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperConfig> {
   /** The exports of every copy of a module that was loaded, while enabled with what takes its patches away. */
-  readonly #loaded = new Map<object, { readonly module: string; unpatch: (() => void) | undefined }>();
+  readonly #loaded = new Map<object, { readonly name: string; unpatch: (() => void) | undefined }>();
   /** What is observed, to stop it when disabled. Weak: an observation goes with its target. */
   readonly #observations = new Set<WeakRef<Observation>>();
   readonly #gone = new FinalizationRegistry<WeakRef<Observation>>((observation) =>
@@ -63,7 +50,6 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   );
   #tracerProvider: TracerProvider | undefined;
   #meterProvider: MeterProvider | undefined;
-  #logger: LoggerLike | undefined;
 
   constructor(config: TurnkeeperConfig = {}) {
     // The base class enables itself in its constructor, before the fields of this one exist.
@@ -81,11 +67,6 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   override setMeterProvider(provider: MeterProvider): void {
     super.setMeterProvider(provider);
     this.#meterProvider = provider;
-  }
-
-  override setLoggerProvider(provider: Parameters<InstrumentationBase['setLoggerProvider']>[0]): void {
-    super.setLoggerProvider(provider);
-    this.#logger = this.logger;
   }
 
   override enable(): void {
@@ -114,64 +95,48 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     );
   }
 
-  #load(module: string, exports: object): void {
-    if (!this.#loaded.has(exports)) this.#loaded.set(exports, { module, unpatch: undefined });
+  #load(name: string, exports: object): void {
+    if (!this.#loaded.has(exports)) this.#loaded.set(exports, { name, unpatch: undefined });
     this.#patch(exports);
   }
 
+  /** Adapters are loaded when their engine is, and at once: the hook cannot wait. In a bundle they are not there. */
   #patch(exports: object): void {
     const loaded = this.#loaded.get(exports);
     if (!loaded || loaded.unpatch) return;
-    const engines = this.getConfig().engines ?? ENGINE_NAMES;
-    const undo = engines
-      .filter((name) => PACKAGES[name].includes(loaded.module))
-      .flatMap((name) => this.#patchEngine(name, loaded.module, exports));
+    const { name } = loaded;
+    const engines = (this.getConfig().engines ?? ENGINE_NAMES).filter((engine) => PACKAGES[engine].includes(name));
+    const undo: (() => void)[] = [];
     loaded.unpatch = () => undo.forEach((step) => step());
-  }
-
-  #patchEngine(name: EngineName, module: string, exports: object): (() => void)[] {
     try {
-      const adapter = loadAdapter(name);
-      const patches = adapter.patches?.filter((patch) => patch.module === module) ?? [];
-      return patches.flatMap((patch) => this.#apply(adapter, patch, exports));
+      const patches: typeof EnginePatches = createRequire(import.meta.url)(
+        `./engine-patches${extname(import.meta.filename)}`,
+      );
+      for (const engine of engines) {
+        undo.push(
+          ...patches.patchEngine(engine, { name, exports }, (adapter, target) => this.#observe(adapter, target)),
+        );
+      }
     } catch (error) {
-      this._diag.error(`${name} cannot be observed by itself; observe() by hand still can`, error);
-      return [];
+      this._diag.error(`${engines.join()} cannot be observed by itself; observe() by hand still can`, error);
     }
-  }
-
-  #apply(adapter: AnyAdapter, patch: Patch, exports: object): (() => void)[] {
-    const exported: unknown = Reflect.get(exports, patch.export);
-    if (!isObject(exported)) {
-      this._diag.debug(`${patch.module} has no export ${patch.export}: it is not observed`);
-      return [];
-    }
-    if (!patch.methods) {
-      this.#observe(adapter, exported);
-      return [];
-    }
-    const prototype: unknown = Reflect.get(exported, 'prototype');
-    if (!isObject(prototype)) return [];
-    return patch.methods.flatMap((method) => this.#meet(adapter, prototype, method) ?? []);
-  }
-
-  /** At a target's first call: observe it, and make the call again through the hook that is on the target now. */
-  #meet(adapter: AnyAdapter, prototype: object, method: string): (() => void) | undefined {
-    return wrapMethod(prototype, method, (proceed, args, self) => {
-      if (!isObject(self) || isObserved(adapter, self)) return proceed(...args);
-      this.#observe(adapter, self);
-      const hooked: unknown = Object.hasOwn(self, method) ? Reflect.get(self, method) : undefined;
-      return typeof hooked === 'function' ? Reflect.apply(hooked, self, args) : proceed(...args);
-    });
   }
 
   #observe(adapter: AnyAdapter, target: object): void {
     if (isObserved(adapter, target)) return;
-    const observation = observeWith(adapter, target, this.getConfig(), {
-      tracer: () => this.#tracerProvider ?? trace.getTracerProvider(),
-      meter: () => this.#meterProvider ?? metrics.getMeterProvider(),
-      logger: () => this.#logger ?? globalLogger(),
-    });
+    const { stampOnly = [], ...options } = this.getConfig();
+    const isStampOnly = stampOnly.some((name) => name === adapter.name);
+    const observation = observeWith(
+      adapter,
+      target,
+      { ...options, stampOnly: isStampOnly },
+      {
+        tracer: () => this.#tracerProvider ?? trace.getTracerProvider(),
+        meter: () => this.#meterProvider ?? metrics.getMeterProvider(),
+        // The base class's logger follows the global provider.
+        logger: () => this.logger,
+      },
+    );
     const reference = new WeakRef(observation);
     this.#observations.add(reference);
     this.#gone.register(observation, reference);
@@ -180,8 +145,4 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-function isAdapter(value: unknown): value is AnyAdapter {
-  return isObject(value) && 'translate' in value && 'attach' in value;
 }

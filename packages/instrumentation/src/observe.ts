@@ -1,39 +1,15 @@
-import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import { diag } from '@opentelemetry/api';
 import type { Adapter } from './adapter.ts';
-import { Attachment, type AttachmentSettings } from './attachment.ts';
-import { Ledger } from './ledger.ts';
-import { contentOption, type ContentOption } from './record/content.ts';
-import { EventsListener, type LoggerLike, type RunInfo } from './record/events.ts';
-import { globalLogger } from './record/global-logger.ts';
-import { MetricsListener } from './record/metrics.ts';
-import { SpanRecorder } from './record/spans.ts';
+import { Attachment } from './attachment.ts';
+import type { RunInfo } from './record/events.ts';
 import type { SessionOptions } from './session/session-details.ts';
-import { DEFAULT_LATE_LIMITS } from './session/session.ts';
-import { SCOPE_NAME, VERSION } from './version.ts';
+import { providersOf, RunLog, settingsOf, type ProviderOptions, type Providers, type RunOptions } from './settings.ts';
 
-/** What a user can set wherever engines are observed. */
-export interface RunOptions {
-  /** What a session gets that nobody names: `none` (default), or `generate`, a `session.id` of our own. */
-  readonly fallback?: 'none' | 'generate';
-  /** Whether what people and models say is recorded; `none` by default. Redact in a function of yours. */
-  readonly content?: ContentOption;
-  /** Further names to write the session's id under, for backends that want their own. */
-  readonly alsoAs?: readonly string[];
-  /** Called once for each run, when its session is known, or known to have no id. What it throws is swallowed. */
-  readonly onRunStart?: (run: RunInfo) => void;
-  /** A run without a sign of life for this long is closed as abandoned. Milliseconds; 30 minutes by default. */
-  readonly idleTimeoutMillis?: number;
-  /** How many ended spans of one session wait for an id that comes late; 512 by default. */
-  readonly lateLimit?: number;
-  /** How long they wait. Milliseconds; 5 seconds by default. */
-  readonly lateDeadlineMillis?: number;
-}
-
-export interface ObserveOptions extends RunOptions {
+export interface ObserveOptions extends RunOptions, ProviderOptions {
   /** The platform's session: it beats every other. An id of 1 to 128 printable characters, or one with its details. */
   readonly session?: string | SessionOptions;
-  /** Where spans go; the global provider by default. */
-  readonly tracerProvider?: TracerProvider;
+  /** The engine writes GenAI spans itself: write none, and put the session on its spans. */
+  readonly stampOnly?: boolean;
 }
 
 /** One engine under observation. */
@@ -43,16 +19,6 @@ export interface Observation {
   /** Takes every hook away and closes what is open. */
   stop(): void;
 }
-
-/** Where spans, measurements and log events go: an instrumentation may be told later than it is built. */
-export interface Providers {
-  readonly tracer: () => TracerProvider;
-  readonly meter: () => MeterProvider;
-  readonly logger: () => LoggerLike | undefined;
-}
-
-const MAX_RUNS = 256;
-const IDLE_TIMEOUT = 30 * 60_000;
 
 /** A symbol of the registry: two instrumentations, or two copies of this package, attach once. */
 const OBSERVED = Symbol.for('turnkeeper.observed');
@@ -67,12 +33,7 @@ export function observe<Target extends object, Native, State>(
   target: Target,
   options: ObserveOptions = {},
 ): Observation {
-  const { tracerProvider } = options;
-  return observeWith(adapter, target, options, {
-    tracer: () => tracerProvider ?? trace.getTracerProvider(),
-    meter: () => metrics.getMeterProvider(),
-    logger: globalLogger,
-  });
+  return observeWith(adapter, target, options, providersOf(options));
 }
 
 /** As `observe`, with providers that may change. */
@@ -134,53 +95,6 @@ function attach<Target extends object, Native, State>(
       onStop();
     },
   };
-}
-
-function settingsOf(options: RunOptions, providers: Providers, log: RunLog): AttachmentSettings {
-  const ledger = (): Ledger => Ledger.of(providers.tracer());
-  const tracer = (): Tracer => providers.tracer().getTracer(SCOPE_NAME, VERSION);
-  const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
-  const listeners = [new MetricsListener(providers.meter), events];
-  const {
-    lateLimit: limit = DEFAULT_LATE_LIMITS.limit,
-    lateDeadlineMillis: deadlineMillis = DEFAULT_LATE_LIMITS.deadlineMillis,
-  } = options;
-  return {
-    recorder: new SpanRecorder({ tracer, ledger, content: contentOption(options.content), listeners }),
-    ledger,
-    fallback: options.fallback ?? 'none',
-    aliases: options.alsoAs ?? [],
-    environment: process.env['TURNKEEPER_SESSION_ID'],
-    idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
-    late: { limit, deadlineMillis },
-  };
-}
-
-/**
- * What the runs of one observation said when they began. A run's context may outlive it, in a connection that it
- * opened: from there no reference leads to the engine's objects.
- */
-class RunLog {
-  readonly #runs: RunInfo[] = [];
-  readonly #onRunStart: RunOptions['onRunStart'];
-
-  constructor(onRunStart: RunOptions['onRunStart']) {
-    this.#onRunStart = onRunStart;
-  }
-
-  runs(): readonly RunInfo[] {
-    return [...this.#runs];
-  }
-
-  add(run: RunInfo): void {
-    this.#runs.push(run);
-    if (this.#runs.length > MAX_RUNS) this.#runs.shift();
-    try {
-      this.#onRunStart?.(run);
-    } catch (error) {
-      diag.warn('turnkeeper: onRunStart threw', error);
-    }
-  }
 }
 
 /** The observations of this very target: one that it inherits through its prototype is another's. */

@@ -1,16 +1,18 @@
 /**
  * `node --import @turnkeeper/instrumentation/register app.js`: everything without a line of code. Installs the module
- * hook, and starts a NodeSDK by the OTEL_* variables, with the session on every span.
+ * hook, and starts a NodeSDK by the OTEL_* variables, with the session on every span; TURNKEEPER_* set our options.
  */
 import './hook.ts';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { TurnkeeperInstrumentation } from './instrumentation.ts';
 import { createSdk, type Sdk } from './sdk/create-sdk.ts';
+import { readVariables } from './sdk/variables.ts';
 
-const instrumentation = new TurnkeeperInstrumentation();
+const options = readVariables(process.env, warn);
+const instrumentation = new TurnkeeperInstrumentation(options.config);
 try {
-  const sdk = createSdk(instrumentation, requireSdk(), warn);
+  const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
   if (sdk) {
     sdk.start();
     shutDownAtTheEnd(sdk);

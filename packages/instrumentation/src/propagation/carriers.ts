@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 import { propagation, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
-import { frameIn } from '../session/active-session.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
+import { frameIn } from '../session/active-session.ts';
+import { forPeer } from './session-propagator.ts';
 
 /** Where undici, and with it `fetch`, announces each request; its instrumentation listens there. */
 const UNDICI_REQUEST = 'undici:request:create';
@@ -14,7 +15,7 @@ const UNDICI_REQUEST = 'undici:request:create';
  */
 export function carrierFor(from: Context, to: Destination): Carrier {
   const carrier: Record<string, string> = {};
-  if (to === 'peer') propagation.inject(withSessionBaggage(from), carrier);
+  if (to === 'peer') propagation.inject(forPeer(withSessionBaggage(from)), carrier);
   else if (!channel(UNDICI_REQUEST).hasSubscribers) propagation.inject(propagation.deleteBaggage(from), carrier);
   return carrier;
 }

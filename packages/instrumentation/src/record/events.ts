@@ -83,6 +83,11 @@ export interface LoggerLike {
   }): void;
 }
 
+/** Where loggers come from, as in the logs API of either line. */
+export interface LoggerProviderLike {
+  getLogger(name: string, version?: string): LoggerLike;
+}
+
 /**
  * Says what happens to sessions: `run.start` as a log event, on the diagnostics channel and to `onRunStart`,
  * `session.start` once for each session, `session.end` where an engine says so.

@@ -1,10 +1,17 @@
 import type { Instrumentation } from '@opentelemetry/instrumentation';
+import { SessionPropagator } from '../propagation/session-propagator.ts';
+import { SessionSampler } from './session-sampler.ts';
 import { SessionSpanProcessor, type SpanProcessorLike } from './session-span-processor.ts';
+import type { RegisterOptions } from './variables.ts';
 
 /** What is used of sdk-node's NodeSDK. */
 export interface Sdk {
   start(): void;
   shutdown(): Promise<void>;
+}
+
+export interface SdkOptions extends RegisterOptions {
+  readonly instrumentation: Instrumentation;
 }
 
 /** Packages that sdk-node brings along, by the protocol that OTEL_EXPORTER_OTLP_PROTOCOL names. */
@@ -22,20 +29,26 @@ const OTLP_EXPORTERS = new Map([
  * @throws where sdk-node brings none of the packages it is known to bring.
  */
 export function createSdk(
-  instrumentation: Instrumentation,
+  { instrumentation, config, propagation, ratio }: SdkOptions,
   require: NodeJS.Require,
   warn: (message: string) => void,
 ): Sdk | undefined {
   const names = listOf(process.env['OTEL_TRACES_EXPORTER'] ?? 'otlp');
   if (names.includes('none')) return undefined;
+  const stamping = { alsoAs: config.alsoAs ?? [] };
   const spanProcessors = names.flatMap((name) => {
-    if (name === 'otlp') return new SessionSpanProcessor(batching(require, otlpExporter(require, warn)));
-    if (name === 'console') return new SessionSpanProcessor(simple(require));
+    if (name === 'otlp') return new SessionSpanProcessor(batching(require, otlpExporter(require, warn)), stamping);
+    if (name === 'console') return new SessionSpanProcessor(simple(require), stamping);
     warn(`OTEL_TRACES_EXPORTER names ${JSON.stringify(name)}, which is none of otlp, console and none: it is left out`);
     return [];
   });
   const NodeSdk = constructorIn<Sdk>(require('@opentelemetry/sdk-node'), 'NodeSDK');
-  return new NodeSdk({ instrumentations: [instrumentation], spanProcessors });
+  return new NodeSdk({
+    instrumentations: [instrumentation],
+    spanProcessors,
+    ...(propagation && { textMapPropagator: new SessionPropagator(propagation) }),
+    ...(ratio !== undefined && { sampler: new SessionSampler({ ratio }) }),
+  });
 }
 
 function otlpExporter(require: NodeJS.Require, warn: (message: string) => void): object {

@@ -1,0 +1,113 @@
+import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import type { AttachmentSettings } from './attachment.ts';
+import { Ledger } from './ledger.ts';
+import { contentOption, type ContentOption } from './record/content.ts';
+import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo } from './record/events.ts';
+import { MetricsListener } from './record/metrics.ts';
+import { SpanRecorder } from './record/spans.ts';
+import { StampRecorder } from './record/stamp-recorder.ts';
+import { DEFAULT_LATE_LIMITS } from './session/session.ts';
+import { SCOPE_NAME, VERSION } from './version.ts';
+
+/** What a user can set wherever engines are observed. */
+export interface RunOptions {
+  /** What a session gets that nobody names: `none` (default), or `generate`, a `session.id` of our own. */
+  readonly fallback?: 'none' | 'generate';
+  /** Whether what people and models say is recorded; `none` by default. Redact in a function of yours. */
+  readonly content?: ContentOption;
+  /** Further names to write the session's id under, for backends that want their own. */
+  readonly alsoAs?: readonly string[];
+  /** Called once for each run, when its session is known, or known to have no id. What it throws is swallowed. */
+  readonly onRunStart?: (run: RunInfo) => void;
+  /** A run without a sign of life for this long is closed as abandoned. Milliseconds; 30 minutes by default. */
+  readonly idleTimeoutMillis?: number;
+  /** How many ended spans of one session wait for an id that comes late; 512 by default. */
+  readonly lateLimit?: number;
+  /** How long they wait. Milliseconds; 5 seconds by default. */
+  readonly lateDeadlineMillis?: number;
+}
+
+/** Where spans, measurements and log events go: an instrumentation may be told later than it is built. */
+export interface Providers {
+  readonly tracer: () => TracerProvider;
+  readonly meter: () => MeterProvider;
+  readonly logger: () => LoggerLike | undefined;
+}
+
+/** Where spans, measurements and log events go, if not to the global providers. */
+export interface ProviderOptions {
+  readonly tracerProvider?: TracerProvider | undefined;
+  readonly meterProvider?: MeterProvider | undefined;
+  /** For `run.start` and `session.start` as log events; the API's logs are younger than it, so it has to be given. */
+  readonly loggerProvider?: LoggerProviderLike | undefined;
+}
+
+/** The providers given, else those that are registered globally at the time. */
+export function providersOf({ tracerProvider, meterProvider, loggerProvider }: ProviderOptions): Providers {
+  const logger = loggerProvider?.getLogger(SCOPE_NAME, VERSION);
+  return {
+    tracer: () => tracerProvider ?? trace.getTracerProvider(),
+    meter: () => meterProvider ?? metrics.getMeterProvider(),
+    logger: () => logger,
+  };
+}
+
+const MAX_RUNS = 256;
+const IDLE_TIMEOUT = 30 * 60_000;
+
+/** What an attachment works with, by a user's options. */
+export function settingsOf(
+  options: RunOptions & { readonly stampOnly?: boolean },
+  providers: Providers,
+  log: RunLog,
+): AttachmentSettings {
+  const ledger = (): Ledger => Ledger.of(providers.tracer());
+  const tracer = (): Tracer => providers.tracer().getTracer(SCOPE_NAME, VERSION);
+  const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
+  const spans = {
+    tracer,
+    ledger,
+    content: contentOption(options.content),
+    listeners: [new MetricsListener(providers.meter), events],
+  };
+  const {
+    lateLimit: limit = DEFAULT_LATE_LIMITS.limit,
+    lateDeadlineMillis: deadlineMillis = DEFAULT_LATE_LIMITS.deadlineMillis,
+  } = options;
+  return {
+    recorder: options.stampOnly ? new StampRecorder(ledger, [events]) : new SpanRecorder(spans),
+    ledger,
+    fallback: options.fallback ?? 'none',
+    aliases: options.alsoAs ?? [],
+    environment: process.env['TURNKEEPER_SESSION_ID'],
+    idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
+    late: { limit, deadlineMillis },
+  };
+}
+
+/**
+ * What the runs of one observation said when they began. A run's context may outlive it, in a connection that it
+ * opened: from there no reference leads to the engine's objects.
+ */
+export class RunLog {
+  readonly #runs: RunInfo[] = [];
+  readonly #onRunStart: RunOptions['onRunStart'];
+
+  constructor(onRunStart: RunOptions['onRunStart']) {
+    this.#onRunStart = onRunStart;
+  }
+
+  runs(): readonly RunInfo[] {
+    return [...this.#runs];
+  }
+
+  add(run: RunInfo): void {
+    this.#runs.push(run);
+    if (this.#runs.length > MAX_RUNS) this.#runs.shift();
+    try {
+      this.#onRunStart?.(run);
+    } catch (error) {
+      diag.warn('turnkeeper: onRunStart threw', error);
+    }
+  }
+}
