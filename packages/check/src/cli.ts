@@ -8,6 +8,8 @@ const help = `turnkeeper: checks that agent conversations stay on one session id
 
   turnkeeper check <file>…   check trace files, or - for standard input
                              exit status 0: whole, 1: something is wrong, 2: not checked
+  turnkeeper check --clickhouse <address>
+                             check the table of a collector's ClickHouse exporter, on the server
   turnkeeper report <file>…  write a page that shows the conversations, with each finding where it is
 
 Files are OTLP (JSON lines, a JSON document or protobuf, as a collector or an exporter writes it) or the lines of
@@ -19,6 +21,11 @@ Options of check
   --max-warnings N                  more warnings than this count as a failure
   --no-content                      recorded prompts and answers count as errors
   --config <file>                   levels and limits (default: turnkeeper.config.json, where there is one)
+
+Options of check --clickhouse
+  --database <name>                 default: otel
+  --table <name>                    default: otel_traces
+  --since <duration>                look at the last 30m, 1h, 7d (default: at everything)
 
 Options of report
   --out <file>                      where to write the page (default: conversations.html; - for standard output)

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { Capture } from '../capture.ts';
 import { check, type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { reportGithub } from '../report/github.ts';
@@ -6,8 +7,11 @@ import { reportJson } from '../report/json.ts';
 import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
 import type { Level, Rule } from '../rule.ts';
+import { captureClickHouse, type ClickHouseTable } from '../sources/clickhouse.ts';
+import { queryByHttp } from '../sources/clickhouse/http.ts';
+import { InputError } from '../sources/input-error.ts';
 import { captureFiles } from '../sources/capture-files.ts';
-import { summarize } from '../summary.ts';
+import { summarize, type Summary } from '../summary.ts';
 import { levelOf, readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -15,8 +19,16 @@ import { UsageError } from './usage-error.ts';
 const formats = ['text', 'json', 'junit', 'github'] as const;
 type Format = (typeof formats)[number];
 
-interface CheckArguments {
+interface FileSource {
   readonly files: readonly string[];
+}
+
+interface ClickHouseSource extends ClickHouseTable {
+  readonly address: string;
+}
+
+interface CheckArguments {
+  readonly source: FileSource | ClickHouseSource;
   readonly format: Format;
   readonly levels: Readonly<Record<string, Level>>;
   readonly maxWarnings: number;
@@ -28,13 +40,11 @@ interface CheckArguments {
  * @throws UsageError for a wrong command line, InputError for an input that cannot be checked.
  */
 export async function checkCommand(argv: readonly string[], { stdout, stderr }: Streams): Promise<number> {
-  const { files, format, levels, maxWarnings } = parseArguments(argv);
+  const { source, format, levels, maxWarnings } = parseArguments(argv);
   const applied = chooseRules({ levels });
-  const progress = createProgress(stderr);
-  const capture = await captureFiles(files, progress.show);
-  progress.clear();
+  const { capture, summary } =
+    'files' in source ? await readFiles(source.files, stderr) : await askClickHouse(source, stderr);
   const findings = check(capture, { levels });
-  const summary = summarize(capture);
   const colors = stdout.isTTY && !process.env['NO_COLOR'];
   const text = (): string => reportText(summary, findings, { colors });
   const reports: Readonly<Record<Format, () => string>> = {
@@ -49,6 +59,34 @@ export async function checkCommand(argv: readonly string[], { stdout, stderr }: 
   return errors > 0 || findings.length - errors > maxWarnings ? 1 : 0;
 }
 
+interface Material {
+  readonly capture: Capture;
+  readonly summary: Summary;
+}
+
+async function readFiles(files: readonly string[], stderr: Streams['stderr']): Promise<Material> {
+  const progress = createProgress(stderr);
+  const capture = await captureFiles(files, progress.show);
+  progress.clear();
+  return { capture, summary: summarize(capture) };
+}
+
+async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: Streams['stderr']): Promise<Material> {
+  const { suspects, summary, isCut } = await captureClickHouse(queryByHttp(address), table);
+  if (summary.spans === 0) {
+    throw new InputError(
+      address,
+      undefined,
+      'there is not a single span in the table, or in the time asked for, so nothing was checked.',
+    );
+  }
+  if (isCut)
+    stderr.write(
+      'turnkeeper: there is more to judge than is read back at once; mend these first, or look at less time with --since.\n',
+    );
+  return { capture: suspects, summary };
+}
+
 function chooseRules(options: CheckOptions): readonly Rule[] {
   try {
     return rulesOf(options);
@@ -59,10 +97,10 @@ function chooseRules(options: CheckOptions): readonly Rule[] {
 
 function parseArguments(argv: readonly string[]): CheckArguments {
   const { values, positionals } = parse(argv);
-  if (positionals.length === 0) throw new UsageError('no file was given to check.');
+  const source = parseSource(values, positionals);
   const configuration = readConfiguration(values.config);
   return {
-    files: positionals,
+    source,
     format: parseFormat(values.format),
     levels: Object.fromEntries([
       ...Object.entries(configuration.rules),
@@ -83,12 +121,54 @@ function parse(argv: readonly string[]) {
         config: { type: 'string' },
         rule: { type: 'string', multiple: true },
         'max-warnings': { type: 'string' },
+        clickhouse: { type: 'string' },
+        database: { type: 'string' },
+        table: { type: 'string' },
+        since: { type: 'string' },
         'no-content': { type: 'boolean' },
       },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function parseSource(
+  values: {
+    readonly clickhouse?: string;
+    readonly database?: string;
+    readonly table?: string;
+    readonly since?: string;
+  },
+  files: readonly string[],
+): FileSource | ClickHouseSource {
+  const { clickhouse, since, ...table } = values;
+  if (clickhouse === undefined) {
+    const stray = [since, table.database, table.table].some((value) => value !== undefined);
+    if (stray) throw new UsageError('--database, --table and --since belong to --clickhouse.');
+    if (files.length === 0) throw new UsageError('no file was given to check.');
+    return { files };
+  }
+  if (files.length > 0) throw new UsageError('--clickhouse and files cannot be checked at once.');
+  return {
+    address: clickhouse,
+    ...(table.database === undefined ? {} : { database: table.database }),
+    ...(table.table === undefined ? {} : { table: table.table }),
+    ...(since === undefined ? {} : { since: parseDuration(since) }),
+  };
+}
+
+/** Seconds. */
+function parseDuration(text: string): number {
+  const [, amount, unit] = /^(\d+)(s|m|h|d)$/u.exec(text) ?? [];
+  const seconds = new Map([
+    ['s', 1],
+    ['m', 60],
+    ['h', 3_600],
+    ['d', 86_400],
+  ]).get(unit ?? '');
+  if (amount !== undefined && seconds !== undefined) return Number(amount) * seconds;
+  throw new UsageError(`--since ${JSON.stringify(text)} is no duration such as 30m, 1h or 7d.`);
 }
 
 function parseFormat(format: string): Format {

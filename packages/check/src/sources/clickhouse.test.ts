@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { createClient } from '@clickhouse/client';
+import { afterAll, describe, expect, it } from 'vitest';
+import { check } from '../check.ts';
+import { summarize } from '../summary.ts';
+import { startChdb } from '../testing/chdb.ts';
+import { brokenExamples, wholeExamples } from '../testing/defects.ts';
+import { captureOf, chat, spansOf, tool, turn } from '../testing/spans.ts';
+import { captureClickHouse, captureClickHouseTable, type ClickHouseQuery } from './clickhouse.ts';
+import { isRecord } from './json.ts';
+
+const chdb = startChdb();
+if (chdb === undefined) console.warn('ClickHouse is not tried: chdb is not installed for this machine.');
+afterAll(() => chdb?.close());
+
+describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, () => {
+  const { query, run, fill } = chdb ?? { query: () => Promise.resolve([]), run: () => '', fill: () => {} };
+
+  it.each([...wholeExamples, ...brokenExamples])(
+    'has the same findings when the server looks for them: $name',
+    async ({ traces }) => {
+      const noise = Array.from({ length: 3 }, (_, number) => turn(`noise-${number}`));
+      fill(spansOf(...traces, ...noise));
+      const everything = await captureClickHouseTable(query);
+      const { suspects, summary } = await captureClickHouse(query);
+      expect(check(suspects)).toEqual(check(everything));
+      expect(summary).toEqual(summarize(captureOf(...traces, ...noise)));
+    },
+  );
+
+  it('reads back what is wrong and no more', async () => {
+    const good = Array.from({ length: 50 }, (_, number) => turn(`good-${number}`));
+    fill(spansOf(turn('bad', { label: '1' }, [tool({ session: null })]), ...good, turn('bad', { links: ['1'] })));
+    const { suspects, summary } = await captureClickHouse(query);
+    expect([...suspects.index.sessions.keys()]).toEqual(['bad']);
+    expect(suspects.spans).toHaveLength(4);
+    expect(summary).toEqual({ spans: 104, traces: 52, sessions: 51, turns: 52 });
+  });
+
+  it('completes from outside of the window what the window cuts', async () => {
+    const hour = 3_600_000_000_000n;
+    const now = BigInt(Date.now()) * 1_000_000n;
+    const [first] = spansOf(turn('a'));
+    const spans = spansOf(
+      turn('a', { label: '1' }, [chat()]),
+      turn('a', { links: ['1'] }),
+      turn('b', {}, [tool({ session: null })]),
+    );
+    const moved = spans.map((span) => {
+      const [age, own] = [
+        span.name === 'chat m1' || span.traceId !== first?.traceId ? 0n : 2n * hour,
+        span.start - spans[0]!.start,
+      ];
+      return { ...span, start: now - age - hour / 4n + own, end: now - age - hour / 4n + own + 1_000_000n };
+    });
+    fill(
+      moved.map((span) => (span.traceId === first?.traceId && span.name !== 'chat m1' ? { ...span, end: now } : span)),
+    );
+    const { suspects, summary } = await captureClickHouse(query, { since: 3_600 });
+    expect(summary).toMatchObject({ traces: 3, spans: 5 });
+    expect(check(suspects).map(({ rule, what }) => [rule, what])).toEqual([
+      ['every-span-stamped', 'Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.'],
+    ]);
+  });
+
+  it('takes names and ids that are made to break out of a query', async () => {
+    fill(spansOf(turn(`'); DROP TABLE otel.otel_traces; --\\'`, {}, [tool({ session: null })])));
+    const { suspects } = await captureClickHouse(query);
+    expect(check(suspects).map(({ rule }) => rule)).toEqual(['every-span-stamped']);
+    await expect(captureClickHouse(query, { table: "otel_traces` WHERE 1 = '" })).rejects.toThrow();
+    expect(run('SELECT count() AS count FROM otel.otel_traces')).toContain('2');
+  });
+
+  it('is checked by the command over HTTP', async () => {
+    fill(spansOf(turn('a', {}, [tool({ session: null })]), turn('b')));
+    const server = await serve(query);
+    const address = addressOf(server);
+    try {
+      const found = await turnkeeper('check', '--clickhouse', address, '--format', 'json');
+      expect(found.status).toBe(1);
+      expect(JSON.parse(found.stdout)).toMatchObject({
+        spans: 4,
+        traces: 2,
+        sessions: 2,
+        turns: 2,
+        findings: [{ rule: 'every-span-stamped' }],
+      });
+      const missing = await turnkeeper('check', '--clickhouse', address, '--table', 'nowhere');
+      expect([missing.status, missing.stdout]).toEqual([2, '']);
+      expect(missing.stderr).toMatch(/^turnkeeper: http:\/\/127\.0\.0\.1:\d+: the server refuses the query: .*\n$/u);
+      fill([]);
+      expect((await turnkeeper('check', '--clickhouse', address, '--since', '1h')).stderr).toContain(
+        'not a single span',
+      );
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+    const silent = await turnkeeper('check', '--clickhouse', address);
+    expect([silent.status, silent.stdout]).toEqual([2, '']);
+    expect(silent.stderr).toMatch(/does not answer \(ECONNREFUSED\)\. .*\n$/u);
+  });
+});
+
+const given = process.env['TURNKEEPER_TEST_CLICKHOUSE'];
+
+describe.skipIf(given === undefined)('a ClickHouse server, asked by its official client', () => {
+  it('answers every query', async () => {
+    const client = createClient(given === undefined ? {} : { url: given });
+    const ask: ClickHouseQuery = async (sql) => {
+      const answer = await client.query({ query: sql, format: 'JSONEachRow' });
+      const rows: readonly unknown[] = await answer.json();
+      return rows.filter(isRecord);
+    };
+    const { suspects, summary } = await captureClickHouse(ask);
+    expect(summary.spans).toBeGreaterThanOrEqual(suspects.spans.length);
+    await client.close();
+  });
+});
+
+function serve(query: ClickHouseQuery): Promise<Server> {
+  const server = createServer((request, response) => {
+    void text(request)
+      .then(query)
+      .then(
+        (rows) => response.end(rows.map((row) => `${JSON.stringify(row)}\n`).join('')),
+        (error: unknown) => response.writeHead(404).end(`${String(error)}\nand more`),
+      );
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+function addressOf(server: Server): string {
+  const bound = server.address();
+  return `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 8123}`;
+}
+
+/** Runs the command beside this process, which has to answer it meanwhile. */
+async function turnkeeper(
+  ...argv: readonly string[]
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
+  const bin = fileURLToPath(new URL('../../bin/turnkeeper.js', import.meta.url));
+  const child = spawn(process.execPath, [bin, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { status: await ended, stdout, stderr };
+}
