@@ -50,7 +50,10 @@ export function observeWith<Target extends object, Native, State>(
       if (options.session !== undefined) existing.useSession(options.session);
       return existing;
     }
-    const observation = attach(adapter, target, options, providers, () => observed.delete(adapter.name));
+    const observation = attach(adapter, target, options, providers, () => {
+      observed.delete(adapter.name);
+      if (observed.size === 0) Reflect.deleteProperty(target, OBSERVED);
+    });
     observed.set(adapter.name, observation);
     return observation;
   } catch (error) {

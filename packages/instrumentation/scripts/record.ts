@@ -1,0 +1,56 @@
+/**
+ * `pnpm record pi …`: plays the contract's scenarios on the real engine, offline, and writes what its seams deliver to
+ * the recordings of its adapter. Only when an engine's new version says something new.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  recordAdapter,
+  writeRecording,
+  type RecordedSignal,
+  type RecordingHeader,
+  type Scenario,
+} from '@turnkeeper/check/contract';
+import type { Adapter } from '../src/adapter.ts';
+import { observe } from '../src/observe.ts';
+import { recordPi } from './recordings/pi.ts';
+
+/** Records one scenario: what `play` makes the adapter on this target hear. */
+export type ScenarioRecorder = <Target extends object, Native, State>(
+  scenario: Scenario,
+  header: RecordingHeader,
+  adapter: Adapter<Target, Native, State>,
+  target: Target,
+  play: () => Promise<unknown>,
+) => Promise<void>;
+
+/** An engine's own long texts (its prompts) are not ours to keep, and say nothing; neither do a machine's folders. */
+function tidy(signal: RecordedSignal): RecordedSignal {
+  const text = JSON.stringify(signal, (_key, value: unknown) =>
+    typeof value === 'string' && value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value,
+  );
+  return JSON.parse(text.replaceAll(/(?:\/[\w.@+-]+){2,}/g, '/folder'));
+}
+
+const MAX_TEXT = 120;
+
+const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<void>>> = { pi: recordPi };
+
+for (const engine of process.argv.slice(2)) {
+  const recordEngine = ENGINES[engine];
+  if (!recordEngine)
+    throw new Error(`There is nothing to record of ${engine}; there are ${Object.keys(ENGINES).join(', ')}.`);
+  const folder = fileURLToPath(new URL(`../src/adapters/${engine}/recordings/`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  await recordEngine(async (scenario, header, adapter, target, play) => {
+    const signals: RecordedSignal[] = [];
+    const observation = observe(
+      recordAdapter(adapter, (signal) => signals.push(signal)),
+      target,
+    );
+    await play();
+    observation.stop();
+    writeFileSync(`${folder}${scenario}.jsonl`, writeRecording({ ...header, signals: signals.map(tidy) }));
+    console.log(`${engine}/${scenario}: ${signals.length} signals`);
+  });
+}
