@@ -40,6 +40,7 @@ export class MetricsListener implements RunListener {
     const seconds = secondsBetween(call.startedAt, at);
     const instruments = this.#instruments();
     const { start } = call;
+    if (start.type === 'step.start') return;
     if (start.type === 'tool.start') {
       instruments.tool.record(
         seconds,
