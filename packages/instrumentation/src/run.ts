@@ -276,7 +276,7 @@ export class Run {
     const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
     const kind = KINDS[event.type];
     const span = this.#recorder.startCall(this, event, at, parent);
-    const context = this.#frame(trace.setSpan(parent, span), kind);
+    const context = this.#frame(trace.setSpan(parent, span), kind, event.call);
     this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
   }
 
@@ -302,10 +302,10 @@ export class Run {
     this.#recorder.output(call.span, call.startedAt, at);
   }
 
-  #frame(within: Context, kind: EnclosingRun['kind']): Context {
+  #frame(within: Context, kind: EnclosingRun['kind'], call?: CallId): Context {
     const { id, engine, base, session } = this;
     const phase = (): RunPhase => this.#phase;
-    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, phase, base } });
+    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, call, phase, base } });
   }
 }
 
