@@ -34,7 +34,7 @@ export type OpenAIAgentsNative =
   | {
       readonly kind: 'tool-end';
       readonly run: RunId;
-      readonly callId?: string | undefined;
+      readonly call: string;
       readonly outcome: Outcome;
       readonly output?: unknown;
     }
@@ -168,16 +168,22 @@ export function readResult(result: unknown): {
   };
 }
 
-/** How something ended that failed. Whoever aborts a signal gets what they asked for. */
+/** How something ended that failed. */
 export function readFailure(error: unknown, signal?: unknown): Outcome {
-  const isAborted = recordOf(signal)?.['aborted'] === true;
   const name = nameOf(error);
-  if (isAborted || name === 'AbortError' || name === 'APIUserAbortError') return { kind: 'cancelled' };
-  return { kind: 'error', type: name };
+  if (name === 'AbortError' || name === 'APIUserAbortError') return readAbort(signal) ?? { kind: 'cancelled' };
+  return readAbort(signal) ?? { kind: 'error', type: name };
+}
+
+/** How something ended whose signal is aborted: who aborts gets what they asked for, but time that runs out is an error. */
+export function readAbort(signal: unknown): Outcome | undefined {
+  if (recordOf(signal)?.['aborted'] !== true) return undefined;
+  const reason = nameOf(recordOf(signal)?.['reason']);
+  return reason.includes('Timeout') ? { kind: 'error', type: reason } : { kind: 'cancelled' };
 }
 
 /** The HTTP status of a provider's refusal, else the name of the error's class. */
-export function nameOf(error: unknown): string {
+function nameOf(error: unknown): string {
   if (!isRecord(error)) return 'error';
   const status = error['status'];
   if (typeof status === 'number' && status >= 400 && status < 600) return String(status);
@@ -244,18 +250,13 @@ function detail(details: unknown, name: string): number | undefined {
 const FINISH: Readonly<Record<string, string>> = {
   tool_calls: 'tool_call',
   function_call: 'tool_call',
-  max_output_tokens: 'length',
 };
 
-/** Chat Completions say why they stopped; Responses say only that they are complete, or why not. */
+/** Chat Completions say why they stopped. Responses that did not complete are errors in this SDK. */
 function readFinish(raw: Record<string, unknown> | undefined, output: unknown): string | undefined {
   const choices = raw?.['choices'];
   const said = Array.isArray(choices) ? text(recordOf(choices[0])?.['finish_reason']) : undefined;
   if (said !== undefined) return FINISH[said] ?? said;
-  if (raw?.['status'] === 'incomplete') {
-    const reason = text(recordIn(raw, 'incomplete_details')?.['reason']);
-    return reason === undefined ? undefined : (FINISH[reason] ?? reason);
-  }
   if (raw?.['status'] !== 'completed') return undefined;
   const calls = Array.isArray(output) && output.some((item) => recordOf(item)?.['type'] === 'function_call');
   return calls ? 'tool_call' : 'stop';

@@ -1,6 +1,6 @@
 import { wrapMethod, type Outcome, type RunId } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
-import { nameOf, readFailure, recordIn, recordOf, text } from './native.ts';
+import { readAbort, readFailure, recordIn, recordOf, text } from './native.ts';
 
 /** Follows tool calls: their events say when, their invocation how, and what they work in. */
 export interface ObservedTools {
@@ -18,24 +18,21 @@ interface Invocation {
 const FAILED = 'An error occurred while running the tool. Please try again.';
 
 export function observeTools(tap: OpenAITap): ObservedTools {
-  let calls = 0;
   const invocations = new WeakMap<object, Invocation>();
-
   return {
     start(run, tool, details) {
       const toolCall = recordIn(details, 'toolCall');
-      calls += 1;
-      const call = `tool-${calls}`;
+      const { call, callId } = identify(toolCall);
       const name = text(recordOf(tool)?.['name']) ?? 'unknown';
-      tap.deliver({ kind: 'tool', run, call, callId: idOf(toolCall), tool: name, input: toolCall?.['arguments'] });
+      tap.deliver({ kind: 'tool', run, call, callId, tool: name, input: toolCall?.['arguments'] });
       const invocation: Invocation = {};
       if (toolCall) invocations.set(toolCall, invocation);
       placeNext(tap, tool, { run, call }, invocation);
     },
     end(run, details, output) {
       const toolCall = recordIn(details, 'toolCall');
-      const invocation = toolCall && invocations.get(toolCall);
-      tap.deliver({ kind: 'tool-end', run, callId: idOf(toolCall), outcome: outcomeOf(invocation), output });
+      const outcome = outcomeOf(toolCall && invocations.get(toolCall));
+      tap.deliver({ kind: 'tool-end', run, call: identify(toolCall).call, outcome, output });
     },
   };
 }
@@ -72,12 +69,14 @@ function placeNext(
 
 /** An invocation that runs out of time goes on behind its end: only its signal tells. */
 function outcomeOf(invocation: Invocation | undefined): Outcome {
-  const reason = recordIn(invocation?.signal, 'reason');
-  if (reason?.['name'] === 'ToolTimeoutError') return { kind: 'error', type: nameOf(reason) };
-  if (invocation?.failure) return invocation.failure;
-  return recordOf(invocation?.signal)?.['aborted'] === true ? { kind: 'cancelled' } : { kind: 'ok' };
+  return invocation?.failure ?? readAbort(invocation?.signal) ?? { kind: 'ok' };
 }
 
-function idOf(toolCall: Record<string, unknown> | undefined): string | undefined {
-  return text(toolCall?.['callId']) ?? text(toolCall?.['id']);
+/** The SDK lets a model use the id of a call once in a run. */
+function identify(toolCall: Record<string, unknown> | undefined): {
+  readonly call: string;
+  readonly callId: string | undefined;
+} {
+  const callId = text(toolCall?.['callId']) ?? text(toolCall?.['id']);
+  return { call: `tool-${callId ?? ''}`, callId };
 }

@@ -8,8 +8,6 @@ interface OpenAIRun {
   /** Its open call, in a workflow. A run of one agent is that agent's call itself. */
   agentCall: CallId | undefined;
   agents: number;
-  /** Open tool calls by the model's id of them; the model may use an id again in a later turn. */
-  readonly tools: Map<string, CallId>;
   /** The id is still to come, and if it does not, this is what there is. */
   isSessionLate: boolean;
   readonly group: string | undefined;
@@ -45,7 +43,6 @@ function* begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: 
     agent,
     agentCall: undefined,
     agents: 0,
-    tools: new Map(),
     isSessionLate,
     group,
   });
@@ -76,17 +73,12 @@ function* translateOpen(
     case 'tool': {
       if (open.isWorkflow) yield* enter(run, open);
       const { call, callId, tool, input } = native;
-      open.tools.set(callId ?? '', call);
       yield { type: 'tool.start', run, call, callId, tool, within: open.agentCall, input: () => input };
       return;
     }
-    case 'tool-end': {
-      const call = open.tools.get(native.callId ?? '');
-      if (call === undefined) return;
-      open.tools.delete(native.callId ?? '');
-      yield { type: 'tool.end', run, call, outcome: native.outcome, output: () => native.output };
+    case 'tool-end':
+      yield { type: 'tool.end', run, call: native.call, outcome: native.outcome, output: () => native.output };
       return;
-    }
     case 'model': {
       if (open.isWorkflow) yield* enter(run, open);
       const { call, model, provider, input } = native;
