@@ -24,7 +24,7 @@ import { sessionIdProblem } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
-export type CallKind = 'agent' | 'model' | 'tool' | 'step';
+type CallKind = 'agent' | 'model' | 'tool' | 'step';
 export type CallEnd = AgentEnd | ModelEnd | ToolEnd | StepEnd;
 
 /** One call of a model, a tool, an agent or a step, while it is open. */

@@ -24,7 +24,7 @@ export const weather = tool({
 });
 
 /** What the model answers, by a marker in the prompt; anything else is echoed. */
-export function scriptAnswers(): ScriptFunction {
+function scriptAnswers(): ScriptFunction {
   return byMarker(
     {
       '#weather': { toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] },

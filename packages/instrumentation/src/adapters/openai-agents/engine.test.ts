@@ -130,18 +130,22 @@ describe('the engine', () => {
   test('lets go of what the program has let go of, while its class is observed', async () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
+    const beating: NodeJS.Timeout[] = [];
     const use = async (): Promise<WeakRef<object>[]> => {
       const session = new RecordingStore('store-1');
+      // What is begun in a run outlives it, and keeps what the asynchronous context leads to.
+      session.getItems = async () => (beating.push(setInterval(() => {}, 60_000).unref()), []);
       const model = new ScriptedModel([[assistantMessage('one')]]);
       const runner = new Runner();
-      const { runContext } = await runner.run(new Agent({ name: 'Guide', model }), 'hello', { session });
-      await world.engine.runner.run(agent, 'hello', { session });
+      await runner.run(new Agent({ name: 'Guide', model }), 'hello', { session });
+      const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
       return [session, model, runner, runContext].map((object) => new WeakRef(object));
     };
     const used = await use();
     await expect
       .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)), { timeout: 4_000 })
       .toEqual([false, false, false, false]);
+    for (const timer of beating) clearInterval(timer);
   });
 });
 

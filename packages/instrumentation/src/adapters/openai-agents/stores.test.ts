@@ -176,6 +176,18 @@ describe('the history of a session', () => {
     expect(Reflect.ownKeys(session)).toEqual(names);
   });
 
+  test('of a session that declines the context, or changes its mind, is called as it says', async () => {
+    const session = Object.assign(new RecordingStore('store-1'), { acceptsRunContext: false });
+    await world.engine.runner.run(agent, 'hello', { session });
+    expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+    expect(session.acceptsRunContext).toBe(false);
+    session.acceptsRunContext = true;
+    const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+    expect(session.calls.slice(2).map(([, args]) => args.at(-1))).toEqual([runContext, runContext]);
+    world.observation.stop();
+    expect(session.acceptsRunContext).toBe(true);
+  });
+
   test('in a store that is frozen is not shown, and the run goes on', async () => {
     const session = Object.freeze(new RecordingStore('store-1'));
     const result = await world.engine.runner.run(agent, 'hello', { session });

@@ -18,6 +18,9 @@ export interface OpenAIAgentsState {
   readonly runs: Map<RunId, OpenAIRun>;
 }
 
+/** Runs whose promise never settles are forgotten, the oldest first. */
+const MAX_RUNS = 20_000;
+
 export function start(): OpenAIAgentsState {
   return { runs: new Map() };
 }
@@ -46,6 +49,10 @@ function* begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: 
     isSessionLate,
     group,
   });
+  if (state.runs.size > MAX_RUNS) {
+    const oldest = state.runs.keys().next();
+    if (!oldest.done) state.runs.delete(oldest.value);
+  }
   const known = session ?? (isSessionLate ? undefined : group);
   yield { type: 'run.start', run, agent, workflow, session: known, input: () => input };
 }
