@@ -116,6 +116,8 @@ export class Run {
   startedAt: Millis;
   /** Upkeep that is no turn of the conversation. */
   task: string | undefined;
+  /** Several agents take part: the run is none of them. */
+  isWorkflow = false;
   /** 1 for the session's first turn; undefined for nested runs, upkeep and runs without a session. */
   turn: number | undefined;
   lastEventAt: Millis;
@@ -181,6 +183,7 @@ export class Run {
     this.name = event.workflow ?? event.agent ?? this.engine;
     this.provider = event.provider ?? this.engine;
     this.task = event.task;
+    this.isWorkflow = event.workflow !== undefined;
     this.lastEventAt = at;
     this.startedAt = Math.min(at, this.calledAt);
     this.#offer(event.session, event.engineSession);

@@ -66,7 +66,8 @@ export class MetricsListener implements RunListener {
   }
 
   runEnded(run: Run, outcome: Outcome, at: Millis): void {
-    if (run.task !== undefined) return;
+    // The agents of a workflow are measured themselves.
+    if (run.task !== undefined || run.isWorkflow) return;
     const attributes = {
       [semconv.ATTR_GEN_AI_AGENT_NAME]: run.name,
       [semconv.ATTR_GEN_AI_PROVIDER_NAME]: run.provider,
