@@ -10,6 +10,10 @@ import {
 } from '@openai/agents';
 import { setTimeout } from 'node:timers/promises';
 import '@turnkeeper/check/vitest';
+import { metrics } from '@opentelemetry/api';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -155,6 +159,30 @@ describe('the id', () => {
     `);
   });
 
+  test('of a remote conversation is on the requests too that came before it', async () => {
+    const undici = new UndiciInstrumentation();
+    const unregister = registerInstrumentations({ instrumentations: [undici], tracerProvider: world.tracing.provider });
+    try {
+      const session = new OpenAIConversationsSession({ client: world.engine.client });
+      await world.engine.runner.run(agent, 'hello', { session });
+    } finally {
+      unregister();
+      undici.disable();
+    }
+    expect(world.tracing.capture).toStampEverySpan();
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv_1] run.start
+        session getItems
+          POST
+          GET
+        chat test-model
+          POST
+        session addItems
+          POST"
+    `);
+  });
+
   test('of a remote conversation that cannot be made falls back to the group’s', async () => {
     const session = new OpenAIConversationsSession({ client: openOpenAIAgents({ url: 'http://127.0.0.1:1' }).client });
     const runner = new Runner({ ...world.engine.runner.config, groupId: 'group-1' });
@@ -198,6 +226,28 @@ describe('several agents', () => {
         invoke_agent Triage
           chat test-model"
     `);
+  });
+
+  test('are measured each, and their workflow as none of them', async () => {
+    const reader = new PeriodicExportingMetricReader({ exporter: world.tracing.capture.metricExporter });
+    const meters = new MeterProvider({ readers: [reader] });
+    metrics.setGlobalMeterProvider(meters);
+    try {
+      const triage = new Agent({ name: 'Triage', handoffs: [new Agent({ name: 'Billing' })] });
+      await world.engine.runner.run(triage, '#handoff', { session: new RecordingStore('store-1') });
+      await reader.forceFlush();
+    } finally {
+      metrics.disable();
+      await meters.shutdown();
+    }
+    const measured = world.tracing.capture.index.metrics.map(({ name, series }) => [
+      name,
+      series.map((one) => one['gen_ai.agent.name'] ?? one['gen_ai.operation.name']),
+    ]);
+    expect(Object.fromEntries(measured)).toMatchObject({
+      'gen_ai.invoke_agent.duration': ['Triage', 'Billing'],
+      'gen_ai.client.operation.duration': ['chat'],
+    });
   });
 
   test('of which one is a tool of the other nest in the tool’s span', async () => {
