@@ -6,7 +6,7 @@ import { scope, start, translate, type OpenAIAgentsState } from './translate.ts'
 /** OpenAI Agents: the `Runner` class of `@openai/agents`. */
 export const openaiAgents: Adapter<OpenAIRunnerClass, OpenAIAgentsNative, OpenAIAgentsState> = {
   name: 'openai-agents',
-  engine: { package: '@openai/agents', range: '>=0.20.0 <1' },
+  engine: { package: '@openai/agents', range: '>=0.12.0 <1' },
   start,
   translate,
   scope,

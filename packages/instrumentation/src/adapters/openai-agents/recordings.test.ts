@@ -16,8 +16,8 @@ const about = { engine: '@openai/agents', version: devDependencies['@openai/agen
 const recordings = new URL('recordings/', import.meta.url);
 
 /** Plays a conversation on the real engine, and writes down every signal of it. */
-async function record(): Promise<readonly OpenAIAgentsNative[]> {
-  const natives: OpenAIAgentsNative[] = [];
+async function record(): Promise<readonly unknown[]> {
+  const natives: unknown[] = [];
   const listening = {
     ...openaiAgents,
     attach: (target: typeof Runner, tap: Tap<OpenAIAgentsNative>) =>
@@ -28,7 +28,7 @@ async function record(): Promise<readonly OpenAIAgentsNative[]> {
             const member: unknown = Reflect.get(original, name);
             if (typeof member !== 'function') return member;
             return (...args: unknown[]): unknown => {
-              if (name === 'deliver' || name === 'around') natives.push(structuredClone(args[0]) as OpenAIAgentsNative);
+              if (name === 'deliver' || name === 'around') natives.push(structuredClone(args[0]));
               return Reflect.apply(member, original, args);
             };
           },
