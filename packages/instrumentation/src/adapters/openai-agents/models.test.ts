@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import {
   Agent,
   Runner,
+  tool,
   retryPolicies,
   type Model,
   type ModelRequest,
@@ -15,8 +16,11 @@ import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
 import { startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
+import { openaiAgents } from './index.ts';
 
 let world: OpenAIWorld;
 beforeEach(async () => {
@@ -266,6 +270,48 @@ describe('a stream', () => {
       "invoke_agent Guide [session conv-42] run.start (error cancelled)
         chat test-model (error cancelled)
       after"
+    `);
+  });
+
+  test('that never ends and that nobody reads is closed as abandoned', async () => {
+    world.observation.stop();
+    const observation = observe(openaiAgents, Runner, { idleTimeoutMillis: 100 });
+    const controller = new AbortController();
+    const stream = await streamed('#never', { signal: controller.signal });
+    await expect.poll(() => world.tracing.capture.spans.length).toBe(2);
+    controller.abort();
+    await stream.completed;
+    observation.stop();
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error abandoned)
+        chat test-model (error abandoned)"
+    `);
+  });
+
+  test('that waits for a person ends its turn, and is gone on with in the next', async () => {
+    const lookup = tool({
+      name: 'weather',
+      description: 'The weather of a city',
+      parameters: z.object({ city: z.string() }),
+      needsApproval: true,
+      execute: async () => 'rain',
+    });
+    const patient = new Agent({ name: 'Guide', tools: [lookup] });
+    const first = await withSession('conv-42', () => world.engine.runner.run(patient, '#weather', { stream: true }));
+    await first.completed;
+    first.state.approve(first.interruptions[0]!);
+    const second = await withSession('conv-42', () => world.engine.runner.run(patient, first.state, { stream: true }));
+    await second.completed;
+    expect(second.finalOutput).toBe('rain');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat test-model
+      invoke_agent Guide [session conv-42] run.start -> previous turn
+        execute_tool weather
+        chat test-model"
     `);
   });
 

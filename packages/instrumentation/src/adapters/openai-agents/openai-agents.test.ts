@@ -17,8 +17,11 @@ import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk
 import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { observe } from '../../observe.ts';
 import { currentSession, withSession } from '../../session/active-session.ts';
+import { attachSession, SessionContext } from '../../session/session-context.ts';
 import { RecordingStore, startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
+import { openaiAgents } from './index.ts';
 
 let world: OpenAIWorld;
 beforeEach(async () => {
@@ -113,6 +116,23 @@ describe('the id', () => {
       'turnkeeper.session.source': 'context',
       'turnkeeper.engine.session.id': 'conv_1',
     });
+  });
+
+  test('attached to an agent, or to the runner, beats what the engine says', async () => {
+    const attached = attachSession(new Agent({ name: 'Guide' }), new SessionContext({ sessionId: 'batch-1' }));
+    const session = new MemorySession({ sessionId: 'memory-1' });
+    await world.engine.runner.run(attached, 'hello', { session });
+    const runner = attachSession(new Runner(world.engine.runner.config), new SessionContext({ sessionId: 'batch-2' }));
+    await runner.run(agent, 'hello', { session });
+    const runs = world.tracing.capture.index.runs.map(({ root }) => [
+      root.attributes['session.id'],
+      root.attributes['turnkeeper.session.source'],
+      root.attributes['turnkeeper.engine.session.id'],
+    ]);
+    expect(runs).toEqual([
+      ['batch-1', 'attached', 'memory-1'],
+      ['batch-2', 'attached', 'memory-1'],
+    ]);
   });
 
   test('is never asked for: only the engine calls getSessionId(), and it does not', async () => {
@@ -305,6 +325,24 @@ describe('several agents', () => {
     for (const name of names) expect(world.tracing.capture).toHaveSession(`conv-${name}`, { turns: 3 });
     expect(world.tracing.capture).toPassChecks();
   });
+});
+
+test('content is recorded where that is asked for, of each kind of call', async () => {
+  world.observation.stop();
+  const observation = observe(openaiAgents, Runner, { content: 'all' });
+  await world.engine.runner.run(new Agent({ name: 'Guide', tools: [weather] }), '#weather', {
+    conversationId: 'conv_1',
+  });
+  observation.stop();
+  const { spans } = world.tracing.capture;
+  const of = (name: string, attribute: string): unknown =>
+    spans.find((span) => span.name.startsWith(name))?.attributes[`gen_ai.${attribute}`];
+  expect(of('invoke_agent', 'input.messages')).toBe('#weather');
+  expect(of('invoke_agent', 'output.messages')).toBe('rain for conv_1');
+  expect(of('chat', 'input.messages')).toContain('#weather');
+  expect(of('chat', 'output.messages')).toContain('function_call');
+  expect(of('execute_tool', 'tool.call.arguments')).toBe('{"city":"Oslo"}');
+  expect(of('execute_tool', 'tool.call.result')).toBe('rain for conv_1');
 });
 
 describe('a guardrail', () => {
