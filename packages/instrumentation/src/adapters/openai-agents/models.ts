@@ -8,6 +8,7 @@ import {
   readResponse,
   recordOf,
   text,
+  type OpenAIAgentsNative,
   type OpenAIResponse,
 } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
@@ -25,10 +26,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
   const asked = new WeakMap<object, string>();
 
   /** Opens the call, unless another one is at work here: a model that decorates another is one call, not two. */
-  const open = (
-    model: object,
-    request: unknown,
-  ): { readonly run: string; readonly call: string; input: unknown } | undefined => {
+  const open = (model: object, request: unknown): OpenedCall | undefined => {
     const place = tap.place();
     if (!place || isModelCall(place.call)) return undefined;
     calls += 1;
@@ -98,6 +96,8 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
 
   return { look, lookInto };
 }
+
+type OpenedCall = Omit<Extract<OpenAIAgentsNative, { kind: 'model' }>, 'kind'>;
 
 const MODEL = 'model-';
 

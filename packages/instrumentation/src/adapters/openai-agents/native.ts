@@ -135,7 +135,12 @@ export function readState(input: unknown): Record<string, unknown> | undefined {
  * property is read. The SDK's compaction has none of its own: it is called what its store is called.
  */
 export function sessionIdOf(session: Record<string, unknown> | undefined): string | undefined {
-  return text(session?.['sessionId']) ?? text(recordIn(session, 'underlyingSession')?.['sessionId']);
+  try {
+    return text(session?.['sessionId']) ?? text(recordIn(session, 'underlyingSession')?.['sessionId']);
+  } catch {
+    // The session's own code, which the engine never runs: a run is not lost for it.
+    return undefined;
+  }
 }
 
 function isNamedLater(session: Record<string, unknown> | undefined): boolean {

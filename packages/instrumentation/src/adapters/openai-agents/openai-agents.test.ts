@@ -218,6 +218,8 @@ describe('the id', () => {
     });
     const result = await world.engine.runner.run(agent, 'hello', { session: store });
     expect(result.finalOutput).toBe('echo: hello');
+    expect(world.tracing.capture.tree()).toContain('invoke_agent Guide [no session] run.start');
+    expect(world.tracing.diagnostics).toEqual([]);
   });
 });
 

@@ -20,12 +20,7 @@ import {
 export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: unknown) => void {
   let calls = 0;
 
-  const around = (
-    store: Record<string, unknown>,
-    outermost: Record<string, unknown>,
-    operation: StoreOperation,
-    own: () => boolean,
-  ) =>
+  const around = (store: Record<string, unknown>, operation: StoreOperation, own: () => boolean) =>
     wrapMethod(store, operation.method, (proceed, args) => {
       const place = tap.place();
       if (!place || isAtWork(operation, place.call)) return proceed(...args);
@@ -45,7 +40,7 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
               run,
               call,
               outcome: failure ? readFailure(failure.error) : { kind: 'ok' },
-              session: sessionIdOf(outermost),
+              session: sessionIdOf(store),
             }),
         ),
       );
@@ -56,14 +51,14 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
     hooks.once(session, () => {
       const acceptance = observeAcceptance(session, () => isRunnerAsking(tap));
       const present = OPERATIONS.filter(({ method }) => typeof session[method] === 'function');
-      const undo = present.map((operation) => around(session, session, operation, acceptance.own));
+      const undo = present.map((operation) => around(session, operation, acceptance.own));
       // Nobody would keep the context from a store whose methods are not ours.
       if (undo.every((step) => step !== undefined)) return [...undo, acceptance.place()];
       return undo;
     });
     const inner = recordIn(session, 'underlyingSession');
     if (!isStore(inner)) return;
-    hooks.once(inner, () => OPERATIONS.map((operation) => around(inner, session, operation, () => true)));
+    hooks.once(inner, () => OPERATIONS.map((operation) => around(inner, operation, () => true)));
   };
 }
 
