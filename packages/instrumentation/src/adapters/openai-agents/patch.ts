@@ -16,7 +16,7 @@ import {
   type OpenAIRunnerClass,
 } from './native.ts';
 import { passingHooks } from './passing-hooks.ts';
-import { storeRun, type StoreRun } from './run-context.ts';
+import { storeRun, type StoreRun } from './store-run.ts';
 import { observeStores } from './stores.ts';
 import { observeTools } from './tools.ts';
 

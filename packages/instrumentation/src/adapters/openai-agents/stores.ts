@@ -2,7 +2,7 @@ import { wrapMethod } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { readFailure, recordIn, sessionIdOf } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
-import { storeRun } from './run-context.ts';
+import { storeRun } from './store-run.ts';
 import {
   ACCEPTS,
   acceptsRunContext,
