@@ -490,6 +490,39 @@ describe('a person who is waited for', () => {
     `);
   });
 
+  test('is waited for inside an agent that is a tool, and both go on in the next turn', async () => {
+    const helper = new Agent({ name: 'Helper', tools: [guarded] });
+    const boss = new Agent({ name: 'Boss', tools: [helper.asTool({ toolName: 'helper' })] });
+    world.server.script([
+      { toolCalls: [{ name: 'helper', arguments: { input: 'hi' } }] },
+      { toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] },
+      'helped',
+      'done',
+    ]);
+    const first = await withSession('conv-42', () => world.engine.runner.run(boss, 'hello'));
+    const state = await RunState.fromString(boss, first.state.toString());
+    state.approve(state.getInterruptions()[0]!);
+    const second = await withSession('conv-42', () => world.engine.runner.run(boss, state));
+    expect(second.finalOutput).toBe('done');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_workflow Boss [session conv-42] run.start
+        invoke_agent Boss
+          chat test-model
+          execute_tool helper
+            invoke_agent Helper run.start
+              chat test-model
+      invoke_workflow Boss [session conv-42] run.start -> previous turn
+        invoke_agent Boss
+          execute_tool helper
+            invoke_agent Helper run.start
+              execute_tool weather
+              chat test-model
+          chat test-model"
+    `);
+  });
+
   test('who says no leaves no span of a tool', async () => {
     const first = await withSession('conv-42', () => world.engine.runner.run(agent, '#weather'));
     first.state.reject(first.interruptions[0]!);
