@@ -11,6 +11,16 @@ import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 /** What runs, by its name on the command line. `node` gets the arguments. */
 const DEMOS: Readonly<Record<string, { readonly title: string; readonly arguments: readonly string[] }>> = {
+  'openai-agents': {
+    title: 'Three turns with the real OpenAI Agents, one of them handed over to another agent',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/openai-agents/telemetry.ts',
+      './examples/openai-agents/conversation.ts',
+    ],
+  },
   pi: {
     title: 'Two conversations with the real Pi, interleaved; the platform calls them conv-42 and conv-7',
     arguments: [

@@ -39,8 +39,17 @@ test('the demo shows two conversations, every span stamped, and the check passes
   }
 });
 
+test('the demo of OpenAI Agents shows its conversation, and the check passes', async () => {
+  const demo = await runNode(['examples/demo.ts', 'openai-agents']);
+  expect(demo.stderr).toBe('');
+  expect(demo.status).toBe(0);
+  expect(demo.stdout).toContain('Weather  How is the weather in Oslo? → Rain in Oslo, 8 °C.');
+  expect(demo.stdout).toContain('conv-42: 3 turns');
+  expect(demo.stdout).toContain('nothing wrong');
+});
+
 test('a demo that does not exist is named, with those that do', async () => {
   const demo = await runNode(['examples/demo.ts', 'no-such-engine']);
   expect(demo.status).toBe(2);
-  expect(demo.stderr).toMatch(/^There is no demo no-such-engine; there are pi/);
+  expect(demo.stderr).toMatch(/^There is no demo no-such-engine; there are openai-agents, pi/);
 });

@@ -65,6 +65,8 @@ export interface Tap<Native> {
   outside<T>(work: () => T): T;
   /** The innermost open run executing here: its id where it is this attachment's, `null` where it is another's. */
   here(): RunId | null | undefined;
+  /** The innermost open run of this attachment executing here, and the call of it that is at work, if any. */
+  place(): Scope | undefined;
   /** A new id for a run. */
   mint(): RunId;
   /** Keeps the context that is active now under a name, for runs whose start comes in another one. */

@@ -148,6 +148,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     return run.attachment === this.#identity ? run.id : null;
   }
 
+  place(): Scope | undefined {
+    const run = frameIn(activeContext())?.run;
+    if (run?.attachment !== this.#identity || run.phase() !== 'open') return undefined;
+    return { run: run.id, call: run.call };
+  }
+
   mint(): RunId {
     this.#minted += 1;
     return `run-${this.#minted}`;

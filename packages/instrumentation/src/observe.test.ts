@@ -135,6 +135,31 @@ describe('a run', () => {
     ]);
   });
 
+  test('shows steps of the engine’s own, with the work in them, and whose session it is', () => {
+    const { tap, say } = script();
+    say(
+      { type: 'run.start', run: 'r', session: 'own-1' },
+      { type: 'step.start', run: 'r', call: 's', step: 'session', name: 'getItems' },
+    );
+    tap.inside({ run: 'r', call: 's' }, () => tracing.tracer.startSpan('SELECT').end());
+    say(
+      { type: 'step.end', run: 'r', call: 's', outcome: { kind: 'error', type: 'RangeError' } },
+      { type: 'run.end', run: 'r', outcome: ok },
+    );
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-1] run.start
+        session getItems (error RangeError)
+          SELECT"
+    `);
+    expect(tracing.capture.spans.find(({ name }) => name === 'session getItems')?.attributes).toEqual({
+      'error.type': 'RangeError',
+      'session.id': 'own-1',
+      'turnkeeper.step.type': 'session',
+      'turnkeeper.step.name': 'getItems',
+    });
+    expect(tracing.capture).toPassChecks();
+  });
+
   test('has the sum of its model calls’ tokens, unless the engine reports a total', () => {
     const { say } = script();
     for (const [run, usage] of [['a'], ['b', { input: 7 }]] as const) {
@@ -350,6 +375,24 @@ describe('the tap', () => {
       keep-alive
       too late"
     `);
+  });
+
+  test('tells the innermost call of its own runs that is at work, and nothing of anybody else’s', () => {
+    const { tap, say } = script();
+    const other = script({}, scriptedAdapter('other'));
+    expect(tap.place()).toBeUndefined();
+    tap.run('r', [], () => {
+      expect(tap.place()).toBeUndefined();
+      say({ type: 'run.start', run: 'r' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      expect(tap.place()).toEqual({ run: 'r', call: undefined });
+      tap.inside({ run: 'r', call: 't' }, () => {
+        expect(tap.place()).toEqual({ run: 'r', call: 't' });
+        expect(other.tap.place()).toBeUndefined();
+        tap.outside(() => expect(tap.place()).toBeUndefined());
+      });
+      say({ type: 'run.end', run: 'r', outcome: ok });
+      expect(tap.place()).toBeUndefined();
+    });
   });
 
   test('follows a lazy stream: every step of it runs in its scope', async () => {

@@ -16,7 +16,9 @@ export type RunEvent =
   | ModelOutput
   | ModelEnd
   | ToolStart
-  | ToolEnd;
+  | ToolEnd
+  | StepStart
+  | StepEnd;
 
 /** Milliseconds since the epoch, with a fraction. */
 export type Millis = number;
@@ -24,7 +26,7 @@ export type Millis = number;
 /** Names one run; unique within one attachment. Whoever hooks the user's call mints it. */
 export type RunId = string;
 
-/** Names one call of a model, a tool or an agent; unique within its run only (engines repeat theirs). */
+/** Names one call of a model, a tool, an agent or a step; unique within its run only (engines repeat theirs). */
 export type CallId = string;
 
 /** A name under which `Tap.caller` kept a context. */
@@ -166,4 +168,21 @@ export interface ToolEnd extends InCall {
   readonly type: 'tool.end';
   readonly outcome: Outcome;
   readonly output?: Content | undefined;
+}
+
+/**
+ * A step of the engine's own that the conventions have no operation for: it reads or writes the history, it checks a
+ * guardrail.
+ */
+export interface StepStart extends InCall {
+  readonly type: 'step.start';
+  /** What kind of step, in a low-cardinality word: `session`, `guardrail`, … */
+  readonly step: string;
+  /** Which one of its kind, as few as there are in the code: `getItems`, the guardrail's name, … */
+  readonly name: string;
+}
+
+export interface StepEnd extends InCall {
+  readonly type: 'step.end';
+  readonly outcome: Outcome;
 }

@@ -13,6 +13,8 @@ import type {
   RunStart,
   RunWait,
   SessionBind,
+  StepEnd,
+  StepStart,
   ToolEnd,
   ToolStart,
   Usage,
@@ -21,13 +23,14 @@ import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/
 import { sessionIdProblem } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
 
-export type CallStart = AgentStart | ModelStart | ToolStart;
-export type CallEnd = AgentEnd | ModelEnd | ToolEnd;
+export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
+type CallKind = 'agent' | 'model' | 'tool' | 'step';
+export type CallEnd = AgentEnd | ModelEnd | ToolEnd | StepEnd;
 
-/** One call of a model, a tool or an agent, while it is open. */
+/** One call of a model, a tool, an agent or a step, while it is open. */
 export interface Call {
   readonly id: CallId;
-  readonly kind: 'agent' | 'model' | 'tool';
+  readonly kind: CallKind;
   readonly startedAt: Millis;
   /** How it began. */
   readonly start: CallStart;
@@ -82,6 +85,13 @@ export interface RunOrigin {
   readonly ownsSession: boolean;
 }
 
+const KINDS: Readonly<Record<CallStart['type'], CallKind>> = {
+  'agent.start': 'agent',
+  'model.start': 'model',
+  'tool.start': 'tool',
+  'step.start': 'step',
+};
+
 /** How many ended calls a run remembers, to tell a repeated signal from a new call. */
 const MAX_ENDED_CALLS = 10_000;
 
@@ -106,6 +116,8 @@ export class Run {
   startedAt: Millis;
   /** Upkeep that is no turn of the conversation. */
   task: string | undefined;
+  /** Several agents take part: the run is none of them. */
+  isWorkflow = false;
   /** 1 for the session's first turn; undefined for nested runs, upkeep and runs without a session. */
   turn: number | undefined;
   lastEventAt: Millis;
@@ -171,6 +183,7 @@ export class Run {
     this.name = event.workflow ?? event.agent ?? this.engine;
     this.provider = event.provider ?? this.engine;
     this.task = event.task;
+    this.isWorkflow = event.workflow !== undefined;
     this.lastEventAt = at;
     this.startedAt = Math.min(at, this.calledAt);
     this.#offer(event.session, event.engineSession);
@@ -216,11 +229,13 @@ export class Run {
       case 'agent.start':
       case 'model.start':
       case 'tool.start':
+      case 'step.start':
         this.#startCall(event, at);
         return;
       case 'agent.end':
       case 'model.end':
       case 'tool.end':
+      case 'step.end':
         this.#endCall(event, at);
         return;
     }
@@ -262,9 +277,9 @@ export class Run {
   #startCall(event: CallStart, at: Millis): void {
     if (this.#calls.has(event.call) || this.#ended.has(event.call)) return;
     const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
-    const kind = event.type === 'agent.start' ? 'agent' : event.type === 'model.start' ? 'model' : 'tool';
+    const kind = KINDS[event.type];
     const span = this.#recorder.startCall(this, event, at, parent);
-    const context = this.#frame(trace.setSpan(parent, span), kind);
+    const context = this.#frame(trace.setSpan(parent, span), kind, event.call);
     this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
   }
 
@@ -290,10 +305,10 @@ export class Run {
     this.#recorder.output(call.span, call.startedAt, at);
   }
 
-  #frame(within: Context, kind: EnclosingRun['kind']): Context {
+  #frame(within: Context, kind: EnclosingRun['kind'], call?: CallId): Context {
     const { id, engine, base, session } = this;
     const phase = (): RunPhase => this.#phase;
-    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, phase, base } });
+    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, call, phase, base } });
   }
 }
 

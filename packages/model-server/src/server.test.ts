@@ -391,6 +391,17 @@ it.each([
   expect(server.requests).toEqual([]);
 });
 
+it('makes a history short', async () => {
+  const compacted = await post('/v1/responses/compact', { model: 'gpt-5', input: [] });
+  expect(await compacted.json()).toMatchObject({
+    id: 'resp_1',
+    object: 'response.compaction',
+    output: [{ id: 'cmp_1', type: 'compaction', encrypted_content: 'what was said so far' }],
+    usage: { input_tokens: 40, output_tokens: 4, total_tokens: 44 },
+  });
+  expect(server.requests).toEqual([]);
+});
+
 it('lists its models, with and without the prefix of the version', async () => {
   await server.close();
   server = await startModelServer({ models: ['one', 'two'] });

@@ -32,8 +32,8 @@ export interface ModelServer extends AsyncDisposable {
 }
 
 /**
- * Starts a model server on a free port of 127.0.0.1. It speaks Chat Completions, Responses, and of Conversations and
- * Models as much as clients need; it answers what its script says, and names everything by counting, so that the same
+ * Starts a model server on a free port of 127.0.0.1. It speaks Chat Completions, Responses, and of Conversations,
+ * compaction and Models as much as clients need; it answers what its script says, and names everything by counting, so that the same
  * requests in the same order give the same bytes.
  */
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
@@ -56,6 +56,8 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
       const api = endpoint === 'POST /responses' ? 'responses' : 'chat';
       const asked = { incoming, response, api, path: pathname, body } as const;
       await answerModel(asked, { requests, conversations, nextId, respond });
+    } else if (endpoint === 'POST /responses/compact') {
+      sendJson(response, 200, compactionObject(nextId));
     } else if (endpoint === 'GET /models') {
       sendJson(response, 200, { object: 'list', data: (options.models ?? ['test-model']).map(modelObject) });
     } else {
@@ -111,6 +113,14 @@ function countIds(): NextId {
 
 function readBody(body: string): JsonObject | undefined {
   return body === '' ? {} : parseObject(body);
+}
+
+/** A history made short: what the client keeps instead of it. Every one is like every other, but for its ids. */
+function compactionObject(nextId: NextId): object {
+  const output = [{ id: nextId('cmp_'), type: 'compaction', encrypted_content: 'what was said so far' }];
+  const details = { input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } };
+  const usage = { input_tokens: 40, output_tokens: 4, total_tokens: 44, ...details };
+  return { id: nextId('resp_'), object: 'response.compaction', created_at: createdAt, output, usage };
 }
 
 function modelObject(id: string): object {

@@ -40,6 +40,7 @@ export class MetricsListener implements RunListener {
     const seconds = secondsBetween(call.startedAt, at);
     const instruments = this.#instruments();
     const { start } = call;
+    if (start.type === 'step.start') return;
     if (start.type === 'tool.start') {
       instruments.tool.record(
         seconds,
@@ -65,7 +66,8 @@ export class MetricsListener implements RunListener {
   }
 
   runEnded(run: Run, outcome: Outcome, at: Millis): void {
-    if (run.task !== undefined) return;
+    // The agents of a workflow are measured themselves.
+    if (run.task !== undefined || run.isWorkflow) return;
     const attributes = {
       [semconv.ATTR_GEN_AI_AGENT_NAME]: run.name,
       [semconv.ATTR_GEN_AI_PROVIDER_NAME]: run.provider,

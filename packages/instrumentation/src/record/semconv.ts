@@ -34,6 +34,10 @@ export const ATTR_TURNKEEPER_SESSION_APPLICATION = 'turnkeeper.session.applicati
 export const ATTR_TURNKEEPER_SESSION_OVERWRITTEN = 'turnkeeper.session.overwritten';
 /** What a run waits for: permission, answer, … On the event `run.wait`. */
 export const ATTR_TURNKEEPER_WAIT_REASON = 'turnkeeper.wait.reason';
+/** What kind of step of its own an engine takes, where the conventions have no operation for it: session, guardrail, … */
+export const ATTR_TURNKEEPER_STEP_TYPE = 'turnkeeper.step.type';
+/** Which step of its kind: getItems, addItems, the name of a guardrail, … */
+export const ATTR_TURNKEEPER_STEP_NAME = 'turnkeeper.step.name';
 /** What a span link means; `previous_turn` on the root span of a run. */
 export const ATTR_TURNKEEPER_LINK_KIND = 'turnkeeper.link.kind';
 /** Value of `turnkeeper.link.kind`: the link leads to the turn before, in the same session. */

@@ -20,8 +20,8 @@ export interface SpanRecorderOptions {
 }
 
 /**
- * Writes a run as spans: invoke_agent (or invoke_workflow) above chat and execute_tool. A span whose session is not
- * known yet is not ended before it is: its end waits, with its own time.
+ * Writes a run as spans: invoke_agent (or invoke_workflow) above chat, execute_tool and the engine's own steps. A span
+ * whose session is not known yet is not ended before it is: its end waits, with its own time.
  */
 export class SpanRecorder implements Recorder {
   readonly #options: SpanRecorderOptions;
@@ -82,7 +82,7 @@ export class SpanRecorder implements Recorder {
         attributes: {
           ...attributes,
           ...sessionAttributes(run.session, operation),
-          ...this.#content(run, inputOf(event), event.input),
+          ...(event.type !== 'step.start' && this.#content(run, inputOf(event), event.input)),
         },
       },
       parent,
@@ -104,7 +104,7 @@ export class SpanRecorder implements Recorder {
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
     if (end?.type === 'model.end') call.span.setAttributes(responseAttributes(end));
     const attribute = call.kind === 'tool' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
-    call.span.setAttributes(this.#content(run, attribute, end?.output));
+    if (end && end.type !== 'step.end') call.span.setAttributes(this.#content(run, attribute, end.output));
     finish(run, call.span, outcome, at);
     for (const listener of this.#options.listeners) listener.callEnded?.(run, call, outcome, end, at);
   }
@@ -168,7 +168,7 @@ function inputOf(event: CallStart): string {
 interface CallDescription {
   readonly name: string;
   readonly kind: SpanKind;
-  readonly operation: string;
+  readonly operation?: string | undefined;
   readonly attributes: Attributes;
 }
 
@@ -191,6 +191,15 @@ function describeCall(run: Run, event: CallStart): CallDescription {
         [semconv.ATTR_GEN_AI_TOOL_NAME]: event.tool,
         [semconv.ATTR_GEN_AI_TOOL_CALL_ID]: event.callId,
       });
+    case 'step.start':
+      return {
+        name: `${event.step} ${event.name}`,
+        kind: SpanKind.INTERNAL,
+        attributes: {
+          [semconv.ATTR_TURNKEEPER_STEP_TYPE]: event.step,
+          [semconv.ATTR_TURNKEEPER_STEP_NAME]: event.name,
+        },
+      };
   }
 }
 

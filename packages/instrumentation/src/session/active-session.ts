@@ -19,7 +19,9 @@ export interface EnclosingRun {
   readonly attachment: object;
   readonly engine: string;
   /** The innermost thing at work: the run itself, or a call of it. */
-  readonly kind: 'run' | 'agent' | 'model' | 'tool';
+  readonly kind: 'run' | 'agent' | 'model' | 'tool' | 'step';
+  /** That call's id; undefined for the run itself. */
+  readonly call?: string | undefined;
   /** Pending until there is evidence of work; a call in the shadow of a closed run is not inside it. */
   readonly phase: () => RunPhase;
   /** The context that the run was called in. */

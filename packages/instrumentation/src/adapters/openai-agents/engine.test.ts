@@ -1,0 +1,259 @@
+import { createRequire } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as agentsModule from '@openai/agents';
+import {
+  addTraceProcessor,
+  Agent,
+  run,
+  Runner,
+  setDefaultModelProvider,
+  setTraceProcessors,
+  setTracingDisabled,
+  type Span as AgentsSpan,
+  type Trace,
+  type TracingProcessor,
+} from '@openai/agents';
+import { assistantMessage, ScriptedModel } from '@openai/agents/testing';
+import { context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import '@turnkeeper/check/vitest';
+import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
+import { observe } from '../../observe.ts';
+import { withSession } from '../../session/active-session.ts';
+import { RecordingStore, startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
+import { openaiAgents } from './index.ts';
+
+const { run: originalRun } = Runner.prototype;
+const agentsInCommonJs: typeof agentsModule = createRequire(import.meta.url)('@openai/agents');
+let world: OpenAIWorld;
+beforeEach(async () => {
+  world = await startOpenAIWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const agent = new Agent({ name: 'Guide', tools: [weather] });
+
+describe('the engine', () => {
+  test('stays as it was when the observation stops, its objects too', async () => {
+    const model = new ScriptedModel([[assistantMessage('one')], [assistantMessage('two')]]);
+    const session = new RecordingStore('store-1');
+    const one = new Agent({ name: 'Guide', model });
+    await world.engine.runner.run(one, 'hello', { session });
+    expect(Object.hasOwn(model, 'getResponse')).toBe(true);
+    world.observation.stop();
+    expect(Runner.prototype.run).toBe(originalRun);
+    expect(Object.hasOwn(Runner.prototype, 'emit')).toBe(false);
+    expect(Object.hasOwn(model, 'getResponse')).toBe(false);
+    expect(Object.hasOwn(session, 'getItems')).toBe(false);
+    await world.engine.runner.run(one, 'hello', { session });
+    expect(world.tracing.capture.index.runs).toHaveLength(1);
+  });
+
+  test('goes on with a run in the middle of which the observation stops', async () => {
+    const running = world.engine.runner.run(agent, '#slow', { session: new RecordingStore('store-1') });
+    await setTimeout(50);
+    world.observation.stop();
+    expect((await running).finalOutput).toBe('slow');
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start (error abandoned)
+        session getItems
+          SQL getItems
+        chat test-model (error abandoned)
+        SQL addItems"
+    `);
+  });
+
+  test('observed twice is observed once', async () => {
+    const again = observe(openaiAgents, Runner);
+    await world.engine.runner.run(agent, 'hello');
+    expect(world.tracing.capture.index.runs).toHaveLength(1);
+    expect(again.runs()).toHaveLength(1);
+  });
+
+  test('observed again after it was let go is observed', async () => {
+    world.observation.stop();
+    const again = observe(openaiAgents, Runner);
+    const session = new RecordingStore('store-1');
+    await world.engine.runner.run(agent, 'hello', { session });
+    again.stop();
+    expect(world.tracing.capture.index.runs).toHaveLength(1);
+    expect(Runner.prototype.run).toBe(originalRun);
+  });
+
+  test('is met by run() and by subclasses of Runner, each run once', async () => {
+    class Careful extends Runner {}
+    const { config } = world.engine.runner;
+    await withSession('conv-42', () => new Careful(config).run(agent, 'hello'));
+    setDefaultModelProvider(world.engine.provider);
+    await withSession('conv-42', () => run(agent, 'hello'));
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+  });
+
+  test('works without a context manager, each run on its own id', async () => {
+    await world[Symbol.asyncDispose]();
+    world = await startOpenAIWorld({ withContextManager: false });
+    const answers = await Promise.all(
+      ['a', 'b'].map((name) => withSession(`conv-${name}`, () => world.engine.runner.run(agent, '#weather'))),
+    );
+    expect(answers.map(({ finalOutput }) => finalOutput)).toEqual(['rain for conv-a', 'rain for conv-b']);
+    expect(world.tracing.capture).toKeepSessionsApart();
+    expect(world.tracing.capture).toHaveSession('conv-a', { turns: 1 });
+    expect(world.tracing.capture).toHaveSession('conv-b', { turns: 1 });
+  });
+
+  test('leaves no span where tracing is suppressed', async () => {
+    const session = new RecordingStore('store-1');
+    await context.with(suppressTracing(context.active()), () => world.engine.runner.run(agent, 'hello', { session }));
+    expect(world.tracing.capture.spans).toEqual([]);
+    expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+  });
+
+  test('keeps a rejection that nobody handles unhandled', async () => {
+    const unhandled: unknown[] = [];
+    const listeners = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', (reason) => unhandled.push(reason));
+    try {
+      void world.engine.runner.run(agent, '#bad');
+      await expect.poll(() => unhandled.length).toBe(1);
+      expect(String(unhandled[0])).toContain('no such thing');
+    } finally {
+      process.removeAllListeners('unhandledRejection');
+      for (const listener of listeners) process.on('unhandledRejection', listener);
+    }
+  });
+
+  test('lets go of what the program has let go of, while its class is observed', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const beating: NodeJS.Timeout[] = [];
+    const use = async (): Promise<WeakRef<object>[]> => {
+      const session = new RecordingStore('store-1');
+      // What is begun in a run outlives it, and keeps what the asynchronous context leads to.
+      session.getItems = async () => (beating.push(setInterval(() => {}, 60_000).unref()), []);
+      const model = new ScriptedModel([[assistantMessage('one')]]);
+      const runner = new Runner();
+      await runner.run(new Agent({ name: 'Guide', model }), 'hello', { session });
+      const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+      return [session, model, runner, runContext].map((object) => new WeakRef(object));
+    };
+    const used = await use();
+    await expect
+      .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)), { timeout: 4_000 })
+      .toEqual([false, false, false, false]);
+    for (const timer of beating) clearInterval(timer);
+  });
+});
+
+/** A processor as an application adds it beside the SDK's exporter. */
+class OwnProcessor implements TracingProcessor {
+  readonly ended: string[] = [];
+  async onTraceStart(_trace: Trace): Promise<void> {}
+  async onTraceEnd(trace: Trace): Promise<void> {
+    this.ended.push(`trace ${trace.name}`);
+  }
+  async onSpanStart(_span: AgentsSpan<never>): Promise<void> {}
+  async onSpanEnd(span: AgentsSpan<never>): Promise<void> {
+    this.ended.push(Reflect.get(span.spanData, 'type'));
+  }
+  async shutdown(): Promise<void> {}
+  async forceFlush(): Promise<void> {}
+}
+
+describe('the SDK’s own tracing', () => {
+  const play = async (): Promise<readonly string[]> => {
+    const [exporter, added] = [new OwnProcessor(), new OwnProcessor()];
+    setTraceProcessors([exporter]);
+    addTraceProcessor(added);
+    const runner = new Runner({ modelProvider: world.engine.provider, model: 'test-model' });
+    await withSession('conv-42', () => runner.run(agent, '#weather'));
+    expect(added.ended).toEqual(exporter.ended);
+    return exporter.ended;
+  };
+  afterEach(() => {
+    setTraceProcessors([]);
+    setTracingDisabled(true);
+  });
+
+  test('is off under NODE_ENV=test, which is nothing to us', async () => {
+    expect(process.env['NODE_ENV']).toBe('test');
+    expect(await play()).toEqual([]);
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
+  });
+
+  test('goes to its own exporters as without us, and every run is one turn of ours', async () => {
+    setTracingDisabled(false);
+    const beside = await play();
+    expect(beside).toContain('trace Agent workflow');
+    world.observation.stop();
+    expect(await play()).toEqual(beside);
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
+    expect(world.tracing.capture).toPassChecks();
+  });
+});
+
+describe('both copies of the package', () => {
+  test('have classes of their own, and each run is recorded once, with models and sessions shared', async () => {
+    const { Agent: CommonJsAgent, Runner: CommonJsRunner } = agentsInCommonJs;
+    expect(CommonJsRunner).not.toBe(Runner);
+    const other = observe(openaiAgents, CommonJsRunner);
+    const model = new ScriptedModel(Array.from({ length: 4 }, () => [assistantMessage('hello')]));
+    const session = new RecordingStore('store-1');
+    for (let index = 0; index < 2; index++) {
+      await new Runner().run(new Agent({ name: 'Guide', model }), 'hello', { session });
+      await new CommonJsRunner().run(new CommonJsAgent({ name: 'Guide', model }), 'hello', { session });
+    }
+    other.stop();
+    expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+    expect(world.tracing.capture).toHaveSession('store-1', { turns: 4 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start
+        session getItems
+          SQL getItems
+        chat
+        session addItems
+          SQL addItems
+      invoke_agent Guide [session store-1] run.start -> previous turn
+        session getItems
+          SQL getItems
+        chat
+        session addItems
+          SQL addItems
+      invoke_agent Guide [session store-1] run.start -> previous turn
+        session getItems
+          SQL getItems
+        chat
+        session addItems
+          SQL addItems
+      invoke_agent Guide [session store-1] run.start -> previous turn
+        session getItems
+          SQL getItems
+        chat
+        session addItems
+          SQL addItems"
+    `);
+  });
+
+  test('are met by the module hook, and left as they were when it is disabled', async () => {
+    world.observation.stop();
+    const instrumentation = new TurnkeeperInstrumentation({ engines: ['openai-agents'] });
+    for (const { name, patch } of instrumentation.getModuleDefinitions()) {
+      expect(name).toBe('@openai/agents-core');
+      // Both doors export the class.
+      patch?.(agentsModule);
+      patch?.(agentsInCommonJs);
+    }
+    const common = new agentsInCommonJs.Runner({ modelProvider: openOpenAIAgents({ url: world.server.url }).provider });
+    await withSession('conv-42', () => world.engine.runner.run(agent, '#weather'));
+    await withSession('conv-42', () => common.run(new agentsInCommonJs.Agent({ name: 'Guide' }), 'hello'));
+    instrumentation.disable();
+    await withSession('conv-42', () => world.engine.runner.run(agent, 'hello'));
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(Runner.prototype.run).toBe(originalRun);
+  });
+});

@@ -1,0 +1,61 @@
+import { wrapMethod, type Outcome } from '../../adapter.ts';
+import { follow, type Failure, type OpenAITap } from './follow.ts';
+import { isRecord, readFailure, recordIn, recordOf, text } from './native.ts';
+import type { PassingHooks } from './passing-hooks.ts';
+
+/** Where runners, agents and tools keep their guardrails, and the method that checks one. */
+const PLACES: readonly (readonly [place: string, method: string])[] = [
+  ['inputGuardrailDefs', 'run'],
+  ['outputGuardrailDefs', 'run'],
+  ['inputGuardrails', 'execute'],
+  ['outputGuardrails', 'execute'],
+];
+
+/** Shows the checks of guardrails, which may run agents of their own. Returns what observes a runner's, or an agent's. */
+export function observeGuardrails(tap: OpenAITap, hooks: PassingHooks): (...owners: unknown[]) => void {
+  let calls = 0;
+
+  const look = (guardrail: unknown, method: string): void =>
+    hooks.once(guardrail, (hooked) => [
+      wrapMethod(hooked, method, (proceed, args) => {
+        const place = tap.place();
+        if (!place || place.call?.startsWith(GUARDRAIL)) return proceed(...args);
+        const { run, call: within } = place;
+        calls += 1;
+        const call = `${GUARDRAIL}${calls}`;
+        const name = text(hooked['name']) ?? 'unnamed';
+        return tap.around({ kind: 'step', run, call, within, step: 'guardrail', name }, () =>
+          follow(
+            tap,
+            () => proceed(...args),
+            (value, failure) => tap.deliver({ kind: 'step-end', run, call, outcome: outcomeOf(value, failure) }),
+          ),
+        );
+      }),
+    ]);
+
+  return (...owners) => {
+    for (const owner of owners) {
+      for (const [place, method] of PLACES) for (const guardrail of listIn(owner, place)) look(guardrail, method);
+      for (const tool of listIn(owner, 'tools')) {
+        for (const guardrail of listIn(tool, 'inputGuardrails')) look(guardrail, 'run');
+        for (const guardrail of listIn(tool, 'outputGuardrails')) look(guardrail, 'run');
+      }
+    }
+  };
+}
+
+const GUARDRAIL = 'guardrail-';
+
+/** A guardrail that trips has stopped the run. */
+function outcomeOf(value: unknown, failure: Failure | undefined): Outcome {
+  if (failure) return readFailure(failure.error);
+  const said = recordIn(value, 'output') ?? recordOf(value);
+  const isTripped = said?.['tripwireTriggered'] === true || recordIn(value, 'behavior')?.['type'] === 'throwException';
+  return isTripped ? { kind: 'error', type: 'tripwire' } : { kind: 'ok' };
+}
+
+function listIn(owner: unknown, key: string): readonly Record<string, unknown>[] {
+  const list = recordOf(owner)?.[key];
+  return Array.isArray(list) ? list.filter(isRecord) : [];
+}

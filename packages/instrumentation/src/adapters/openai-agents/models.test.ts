@@ -1,0 +1,401 @@
+import { getEventListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import {
+  Agent,
+  Runner,
+  tool,
+  retryPolicies,
+  type Model,
+  type ModelRequest,
+  type ModelResponse,
+  type StreamEvent,
+} from '@openai/agents';
+import { assistantMessage, modelError, modelResponse, ScriptedModel } from '@openai/agents/testing';
+import { trace } from '@opentelemetry/api';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { observe } from '../../observe.ts';
+import { withSession } from '../../session/active-session.ts';
+import { startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
+import { openaiAgents } from './index.ts';
+
+let world: OpenAIWorld;
+beforeEach(async () => {
+  world = await startOpenAIWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const agent = new Agent({ name: 'Guide', tools: [weather] });
+const chats = () => world.tracing.capture.spans.filter(({ name }) => name.startsWith('chat'));
+
+describe('a model call', () => {
+  test.each(['responses', 'chat'] as const)(
+    'over %s says what was asked, who answered, and what it cost',
+    async (api) => {
+      await world[Symbol.asyncDispose]();
+      world = await startOpenAIWorld({ api });
+      world.server.script([
+        {
+          toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }],
+          usage: { input: 50, output: 7, cached: 30, reasoning: 3 },
+        },
+        { text: 'rain', model: 'test-model-2026', usage: { input: 60, output: 8, cached: 40, reasoning: 0 } },
+      ]);
+      await withSession('conv-42', () => world.engine.runner.run(agent, 'hello'));
+      expect(chats().map(({ attributes }) => attributes)).toMatchObject([
+        {
+          'gen_ai.operation.name': 'chat',
+          'gen_ai.provider.name': 'openai',
+          'gen_ai.request.model': 'test-model',
+          'gen_ai.response.model': 'test-model',
+          'gen_ai.response.finish_reasons': ['tool_call'],
+          'gen_ai.usage.input_tokens': 50,
+          'gen_ai.usage.output_tokens': 7,
+          'gen_ai.usage.cache_read.input_tokens': 30,
+          'gen_ai.usage.reasoning.output_tokens': 3,
+          'session.id': 'conv-42',
+          'gen_ai.conversation.id': 'conv-42',
+        },
+        {
+          'gen_ai.response.model': 'test-model-2026',
+          'gen_ai.response.finish_reasons': ['stop'],
+          'gen_ai.usage.input_tokens': 60,
+        },
+      ]);
+      expect(chats().every(({ attributes }) => typeof attributes['gen_ai.response.id'] === 'string')).toBe(true);
+      expect(world.tracing.capture.index.runs[0]?.root.attributes).toMatchObject({
+        'gen_ai.usage.input_tokens': 110,
+        'gen_ai.usage.output_tokens': 15,
+      });
+      expect(world.tracing.capture).toPassChecks();
+    },
+  );
+
+  test('that ran out of tokens says so over Chat Completions, and fails over Responses', async () => {
+    await expect(world.engine.runner.run(agent, '#length')).rejects.toThrow('response.incomplete');
+    expect(chats()[0]?.attributes['error.type']).toBe('ModelBehaviorError');
+    await world[Symbol.asyncDispose]();
+    world = await startOpenAIWorld({ api: 'chat' });
+    await world.engine.runner.run(agent, '#length');
+    expect(chats()[0]?.attributes['gen_ai.response.finish_reasons']).toEqual(['length']);
+  });
+
+  test('of a model of the application’s own is one too, with what it tells', async () => {
+    const model = new ScriptedModel([[assistantMessage('hello')]]);
+    await withSession('conv-42', () => new Runner().run(new Agent({ name: 'Guide', model }), 'hello'));
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat"
+    `);
+    expect(chats()[0]?.attributes).not.toHaveProperty('gen_ai.usage.input_tokens');
+  });
+
+  test('of the runner’s model is seen, and that of an agent that is handed over to', async () => {
+    const billing = new Agent({ name: 'Billing', model: new ScriptedModel([[assistantMessage('paid')]]) });
+    const first = new ScriptedModel([
+      [{ type: 'function_call', name: 'transfer_to_Billing', callId: 'c1', arguments: '{}', status: 'completed' }],
+    ]);
+    const runner = new Runner({ model: first });
+    await withSession('conv-42', () => runner.run(new Agent({ name: 'Triage', handoffs: [billing] }), 'hello'));
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_workflow Triage [session conv-42] run.start
+        invoke_agent Triage
+          chat
+        invoke_agent Billing
+          chat"
+    `);
+  });
+
+  test('of a model that decorates another is one, not two', async () => {
+    const inner = new ScriptedModel([[assistantMessage('one')], [assistantMessage('two')]]);
+    const decorated: Model = {
+      getResponse: (request) => inner.getResponse(request),
+      getStreamedResponse: (request) => inner.getStreamedResponse(request),
+    };
+    await withSession('conv-42', () => new Runner().run(new Agent({ name: 'Inner', model: inner }), 'hello'));
+    await withSession('conv-42', () => new Runner().run(new Agent({ name: 'Outer', model: decorated }), 'hello'));
+    expect(chats()).toHaveLength(2);
+  });
+
+  test('is hooked once, however many runners share the provider', async () => {
+    const { provider } = world.engine;
+    for (let index = 0; index < 50; index++) {
+      await new Runner({ modelProvider: provider, model: 'test-model' }).run(new Agent({ name: 'Guide' }), 'hello');
+    }
+    expect(chats()).toHaveLength(50);
+    world.observation.stop();
+    expect(Object.hasOwn(provider, 'getModel')).toBe(false);
+  });
+
+  test('that the provider refuses is an error by its status, on the call and on the run', async () => {
+    await expect(withSession('conv-42', () => world.engine.runner.run(agent, '#bad'))).rejects.toThrow('no such thing');
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error 400)
+        chat test-model (error 400)"
+    `);
+  });
+
+  test('that is tried again by the SDK is a call for each time, in one turn', async () => {
+    const patient = agent.clone({
+      modelSettings: {
+        retry: { maxRetries: 2, backoff: { initialDelayMs: 1 }, policy: retryPolicies.httpStatus([503]) },
+      },
+    });
+    const result = await withSession('conv-42', () => world.engine.runner.run(patient, '#overloaded'));
+    expect(result.finalOutput).toBe('better now');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat test-model (error 503)
+        chat test-model"
+    `);
+  });
+
+  test('that fails in a way of its own keeps its error as it is', async () => {
+    const failure = new TypeError('out of tune');
+    const model = new ScriptedModel([modelError(failure), modelResponse([assistantMessage('hi')])]);
+    const run = new Runner().run(new Agent({ name: 'Guide', model }), 'hello');
+    expect(await run.catch((error: unknown) => error)).toBe(failure);
+    expect(chats()[0]?.attributes['error.type']).toBe('TypeError');
+  });
+
+  test('that throws before it promises anything is closed, and its error kept', async () => {
+    const model: Model = {
+      getResponse: () => {
+        throw new RangeError('at once');
+      },
+      getStreamedResponse: () => {
+        throw new RangeError('at once');
+      },
+    };
+    const one = new Agent({ name: 'Guide', model });
+    await expect(new Runner().run(one, 'hello')).rejects.toThrow('at once');
+    await expect((await new Runner().run(one, 'hello', { stream: true })).completed).rejects.toThrow('at once');
+    expect(world.tracing.capture).toPassChecks({ except: ['every-span-stamped'] });
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [no session] run.start (error RangeError)
+        chat [no session] (error RangeError)
+      invoke_agent Guide [no session] run.start (error RangeError)
+        chat [no session] (error RangeError)"
+    `);
+  });
+
+  test('has the HTTP spans of its request below it, streamed or not', async () => {
+    const undici = new UndiciInstrumentation();
+    const unregister = registerInstrumentations({ instrumentations: [undici], tracerProvider: world.tracing.provider });
+    try {
+      await withSession('conv-42', () => world.engine.runner.run(agent, 'hello'));
+      const stream = await withSession('conv-42', () => world.engine.runner.run(agent, 'hello', { stream: true }));
+      for await (const _event of stream);
+      await stream.completed;
+      expect(world.tracing.capture).toPassChecks();
+      expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+        "invoke_agent Guide [session conv-42] run.start
+          chat test-model
+            POST
+        invoke_agent Guide [session conv-42] run.start -> previous turn
+          chat test-model
+            POST"
+      `);
+    } finally {
+      unregister();
+      undici.disable();
+    }
+  });
+});
+
+describe('a stream', () => {
+  const streamed = (text: string, options: { signal?: AbortSignal } = {}) =>
+    withSession('conv-42', () => world.engine.runner.run(agent, text, { stream: true, ...options }));
+
+  test('ends its turn when it is complete, read to its end or not at all', async () => {
+    const read = await streamed('#weather');
+    for await (const _event of read);
+    const unread = await streamed('#weather');
+    await unread.completed;
+    expect(unread.finalOutput).toBe('rain for conv-42');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model
+      invoke_agent Guide [session conv-42] run.start -> previous turn
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model"
+    `);
+  });
+
+  test('says when its first piece arrived, and what it cost', async () => {
+    const stream = await streamed('#long');
+    await stream.completed;
+    const { attributes } = chats()[0]!;
+    expect(attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 100, 'gen_ai.response.model': 'test-model' });
+    expect(attributes['gen_ai.response.time_to_first_chunk']).toBeGreaterThan(0);
+    expect(attributes['gen_ai.response.time_to_first_chunk']).toBeLessThan(0.1);
+  });
+
+  test('that is aborted is cancelled, its model call too', async () => {
+    const controller = new AbortController();
+    const stream = await streamed('#never', { signal: controller.signal });
+    await setTimeout(50);
+    controller.abort();
+    await stream.completed;
+    expect(stream.cancelled).toBe(true);
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error cancelled)
+        chat test-model (error cancelled)"
+    `);
+  });
+
+  test('that nobody reads on is cancelled, and leaks its context to nobody', async () => {
+    const stream = await streamed('#long');
+    for await (const event of stream) if (event.type === 'raw_model_stream_event') break;
+    await stream.completed;
+    const after = trace.getTracer('test').startSpan('after');
+    after.end();
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error cancelled)
+        chat test-model (error cancelled)
+      after"
+    `);
+  });
+
+  test('that never ends and that nobody reads is closed as abandoned', async () => {
+    world.observation.stop();
+    const observation = observe(openaiAgents, Runner, { idleTimeoutMillis: 100 });
+    const controller = new AbortController();
+    const stream = await streamed('#never', { signal: controller.signal });
+    await expect.poll(() => world.tracing.capture.spans.length).toBe(2);
+    controller.abort();
+    await stream.completed;
+    observation.stop();
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error abandoned)
+        chat test-model (error abandoned)"
+    `);
+  });
+
+  test('that waits for a person ends its turn, and is gone on with in the next', async () => {
+    const lookup = tool({
+      name: 'weather',
+      description: 'The weather of a city',
+      parameters: z.object({ city: z.string() }),
+      needsApproval: true,
+      execute: async () => 'rain',
+    });
+    const patient = new Agent({ name: 'Guide', tools: [lookup] });
+    const first = await withSession('conv-42', () => world.engine.runner.run(patient, '#weather', { stream: true }));
+    await first.completed;
+    first.state.approve(first.interruptions[0]!);
+    const second = await withSession('conv-42', () => world.engine.runner.run(patient, first.state, { stream: true }));
+    await second.completed;
+    expect(second.finalOutput).toBe('rain');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat test-model
+      invoke_agent Guide [session conv-42] run.start -> previous turn
+        execute_tool weather
+        chat test-model"
+    `);
+  });
+
+  test('that breaks is an error, told to whoever reads it', async () => {
+    const stream = await streamed('#cut');
+    await expect(
+      (async () => {
+        for await (const _event of stream);
+      })(),
+    ).rejects.toThrow('terminated');
+    await expect(stream.completed).rejects.toThrow('terminated');
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error TypeError)
+        chat test-model (error TypeError)"
+    `);
+  });
+
+  test('hands on every event of a model of the application’s own, in its order and as it is', async () => {
+    const events: StreamEvent[] = [
+      { type: 'response_started' },
+      { type: 'output_text_delta', delta: 'hi' },
+      {
+        type: 'response_done',
+        response: {
+          id: 'r1',
+          usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
+          output: [assistantMessage('hi')],
+        },
+      },
+    ];
+    const model: Model = {
+      getResponse: async (_request: ModelRequest): Promise<ModelResponse> => {
+        throw new Error('not streamed');
+      },
+      async *getStreamedResponse() {
+        yield* events;
+      },
+    };
+    const seen: unknown[] = [];
+    const stream = await new Runner().run(new Agent({ name: 'Guide', model }), 'hello', { stream: true });
+    for await (const event of stream) if (event.type === 'raw_model_stream_event') seen.push(event.data);
+    expect(seen).toEqual(events);
+    expect(stream.finalOutput).toBe('hi');
+  });
+});
+
+describe('a turn that is aborted', () => {
+  test('is cancelled, its model call too, and leaves no listener behind', async () => {
+    const controller = new AbortController();
+    const run = withSession('conv-42', () => world.engine.runner.run(agent, '#never', { signal: controller.signal }));
+    const failed = run.catch((error: unknown) => error);
+    await setTimeout(50);
+    controller.abort();
+    expect(String(await failed)).toContain('aborted');
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error cancelled)
+        chat test-model (error cancelled)"
+    `);
+  });
+
+  test('because the model took too long is an error by its name', async () => {
+    const hasty = agent.clone({ modelSettings: { timeoutMs: 50 } });
+    await expect(withSession('conv-42', () => world.engine.runner.run(hasty, '#never'))).rejects.toThrow('timed out');
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error ModelTimeoutError)
+        chat test-model (error ModelTimeoutError)"
+    `);
+  });
+
+  test('by too many turns is an error by its name', async () => {
+    world.server.script({ toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] });
+    await expect(world.engine.runner.run(agent, 'hello', { maxTurns: 2 })).rejects.toThrow('Max turns (2) exceeded');
+    expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('MaxTurnsExceededError');
+  });
+
+  test('before it works, for a mistake in its options, is one span with the mistake’s name', async () => {
+    const wrong = agent.clone({ modelSettings: { timeoutMs: -1 } });
+    await expect(withSession('conv-42', () => world.engine.runner.run(wrong, 'hello'))).rejects.toThrow('timeout');
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(
+      `"invoke_agent Guide [session conv-42] run.start (error UserError)"`,
+    );
+  });
+});

@@ -1,0 +1,117 @@
+import { afterSettled, wrapMethod } from '../../adapter.ts';
+import { follow, followSteps, type Failure, type OpenAITap } from './follow.ts';
+import {
+  isRecord,
+  readDone,
+  readFailure,
+  readModel,
+  readResponse,
+  recordOf,
+  text,
+  type OpenAIAgentsNative,
+  type OpenAIResponse,
+} from './native.ts';
+import type { PassingHooks } from './passing-hooks.ts';
+
+/** Follows the calls of models. Retries are calls of their own. */
+export interface ObservedModels {
+  /** Observes a model that is an object, as agents and runners may have one. */
+  look(model: unknown): void;
+  /** Observes every model that this provider gives. Runners share providers: each is hooked once. */
+  lookInto(provider: unknown): void;
+}
+
+export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedModels {
+  let calls = 0;
+  const asked = new WeakMap<object, string>();
+
+  /** Opens the call, unless another one is at work here: a model that decorates another is one call, not two. */
+  const open = (model: object, request: unknown): OpenedCall | undefined => {
+    const place = tap.place();
+    if (!place || isModelCall(place.call)) return undefined;
+    calls += 1;
+    return {
+      run: place.run,
+      call: `${MODEL}${calls}`,
+      input: recordOf(request)?.['input'],
+      ...readModel(model, asked.get(model)),
+    };
+  };
+
+  const look = (model: unknown): void =>
+    hooks.once(model, (hooked) => [
+      wrapMethod(hooked, 'getResponse', (proceed, args) => {
+        const opened = open(hooked, args[0]);
+        if (!opened) return proceed(...args);
+        const { run, call } = opened;
+        return tap.around({ kind: 'model', ...opened }, () =>
+          follow(
+            tap,
+            () => proceed(...args),
+            (value, failure) =>
+              tap.deliver({ kind: 'model-end', run, call, ...endOf(args[0], readResponse(value), failure) }),
+          ),
+        );
+      }),
+      wrapMethod(hooked, 'getStreamedResponse', (proceed, args) => {
+        const opened = open(hooked, args[0]);
+        if (!opened) return proceed(...args);
+        const { run, call } = opened;
+        const end = (response: OpenAIResponse | undefined, failure?: Failure): void =>
+          tap.deliver({ kind: 'model-end', run, call, ...endOf(args[0], response, failure) });
+        const stream = tap.around({ kind: 'model', ...opened }, () =>
+          follow(
+            tap,
+            () => proceed(...args),
+            (_value, failure) => failure && end(undefined, failure),
+          ),
+        );
+        if (!isAsyncIterable(stream)) return stream;
+        let isWaiting = true;
+        let response: OpenAIResponse | undefined;
+        return followSteps(tap, stream, {
+          step: (work) => tap.inside({ run, call }, work),
+          see: (event) => {
+            if (isWaiting) tap.deliver({ kind: 'model-output', run, call });
+            isWaiting = false;
+            response ??= readDone(event);
+          },
+          done: (failure) => end(response, failure),
+        });
+      }),
+    ]);
+
+  const lookInto = (provider: unknown): void =>
+    hooks.once(provider, (hooked) => [
+      wrapMethod(hooked, 'getModel', (proceed, args) =>
+        afterSettled(proceed(...args), (model) =>
+          tap.guard(() => {
+            const name = text(args[0]);
+            if (isRecord(model) && name !== undefined) asked.set(model, name);
+            look(model);
+          }),
+        ),
+      ),
+    ]);
+
+  return { look, lookInto };
+}
+
+type OpenedCall = Omit<Extract<OpenAIAgentsNative, { kind: 'model' }>, 'kind'>;
+
+const MODEL = 'model-';
+
+function isModelCall(call: string | undefined): boolean {
+  return call?.startsWith(MODEL) === true;
+}
+
+/** A stream that nobody reads to its end was given up, unless the answer was complete by then. */
+function endOf(request: unknown, response: OpenAIResponse | undefined, failure: Failure | undefined) {
+  const { signal } = recordOf(request) ?? {};
+  if (failure) return { outcome: readFailure(failure.error, signal), response } as const;
+  return { outcome: { kind: response === undefined ? 'cancelled' : 'ok' }, response } as const;
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return isRecord(value) && Symbol.asyncIterator in value;
+}

@@ -1,0 +1,121 @@
+import { wrapMethod, type Patch, type RunId } from '../../adapter.ts';
+import { follow, type OpenAITap } from './follow.ts';
+import { observeGuardrails } from './guardrails.ts';
+import { observeModels } from './models.ts';
+import {
+  isRecord,
+  readCall,
+  readFailure,
+  readResult,
+  readState,
+  recordIn,
+  recordOf,
+  sessionIdOf,
+  sessionOf,
+  text,
+  type OpenAIRunnerClass,
+} from './native.ts';
+import { passingHooks } from './passing-hooks.ts';
+import { storeRun, type StoreRun } from './store-run.ts';
+import { observeStores } from './stores.ts';
+import { observeTools } from './tools.ts';
+
+/** Each copy of the package, ES module or CommonJS, has a class of its own. */
+export const patches: readonly Patch[] = [{ module: '@openai/agents-core', export: 'Runner' }];
+
+/**
+ * Listens at the seams of a `Runner` class: `run`, which everything goes through (streams, `run()`, subclasses, agents
+ * as tools), and the events that runners emit. Models, tools and session stores are met there and hooked as they come.
+ */
+export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => void {
+  const hooks = passingHooks();
+  const models = observeModels(tap, hooks);
+  const tools = observeTools(tap);
+  const lookAtStore = observeStores(tap, hooks);
+  const lookAtGuardrails = observeGuardrails(tap, hooks);
+
+  const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
+    const [agent, input, options] = args;
+    const state = readState(input);
+    const session = sessionOf(options);
+    const config = recordIn(runner, 'config');
+    for (const one of [agent, state?.['_currentAgent'], config]) models.look(recordOf(one)?.['model']);
+    models.lookInto(config?.['modelProvider']);
+    lookAtStore(session);
+    lookAtGuardrails(runner, agent, state?.['_currentAgent']);
+
+    const run = tap.mint();
+    const running: StoreRun = { runContext: state?.['_context'] };
+    const end = (result: unknown, failure?: { readonly error: unknown }): void => {
+      const ended = failure
+        ? { outcome: readFailure(failure.error, recordOf(options)?.['signal']) }
+        : readResult(result);
+      tap.deliver({ kind: 'returned', run, session: sessionIdOf(session), ...ended });
+      // A connection that was opened in the run may outlive it, and leads to everything here.
+      running.runContext = undefined;
+    };
+    return tap.run(run, [agent, runner].filter(isRecord), () => {
+      tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
+      return storeRun.run(running, () =>
+        follow(
+          tap,
+          () => proceed(...args),
+          (result, failure) => {
+            const completed = recordOf(result)?.['completed'];
+            if (!isPromiseLike(completed)) end(result, failure);
+            else
+              completed.then(
+                () => tap.guard(() => end(result)),
+                (error: unknown) => tap.guard(() => end(result, { error })),
+              );
+          },
+        ),
+      );
+    });
+  });
+
+  const listen = (run: RunId, [event, runContext, agent, ...rest]: readonly unknown[]): void => {
+    const running = storeRun.getStore();
+    if (running) running.runContext ??= runContext;
+    switch (event) {
+      case 'agent_start':
+        models.look(recordOf(agent)?.['model']);
+        lookAtGuardrails(agent);
+        tap.deliver({ kind: 'agent', run, agent: nameOf(agent) });
+        return;
+      case 'agent_handoff':
+        tap.deliver({ kind: 'handoff', run, agent: nameOf(rest[0]) });
+        return;
+      case 'agent_end':
+        tap.deliver({ kind: 'agent-end', run, output: rest[0] });
+        return;
+      case 'agent_tool_start':
+        tools.start(run, rest[0], rest[1]);
+        return;
+      case 'agent_tool_end':
+        tools.end(run, rest[2], rest[1]);
+        return;
+    }
+  };
+  const undoEmit = wrapMethod(prototype, 'emit', (proceed, args) => {
+    tap.guard(() => {
+      const place = tap.place();
+      if (place) listen(place.run, args);
+    });
+    return proceed(...args);
+  });
+
+  return () => {
+    undoRun?.();
+    undoEmit?.();
+    hooks.undo();
+  };
+}
+
+function nameOf(agent: unknown): string {
+  return text(recordOf(agent)?.['name']) ?? 'agent';
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return isRecord(value) && typeof value['then'] === 'function';
+}

@@ -1,0 +1,468 @@
+import {
+  Agent,
+  MemorySession,
+  OpenAIResponsesCompactionSession,
+  OutputGuardrailTripwireTriggered,
+  RunState,
+  tool,
+  type AgentInputItem,
+  type RunContext,
+  type Session,
+} from '@openai/agents';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { withSession } from '../../session/active-session.ts';
+import {
+  AwareStore,
+  ForgetfulSession,
+  RecordingStore,
+  startOpenAIWorld,
+  weather,
+  type OpenAIWorld,
+} from '../../testing/openai-agents.ts';
+import { withRunContext } from './index.ts';
+
+let world: OpenAIWorld;
+beforeEach(async () => {
+  world = await startOpenAIWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const agent = new Agent<unknown>({ name: 'Guide', tools: [weather] });
+const tripped = new Agent({
+  name: 'Guide',
+  outputGuardrails: [{ name: 'no', execute: async () => ({ tripwireTriggered: true, outputInfo: {} }) }],
+});
+const approved = tool({
+  name: 'weather',
+  description: 'The weather of a city',
+  parameters: z.object({ city: z.string() }),
+  needsApproval: true,
+  execute: async () => 'rain',
+});
+const patient = new Agent({ name: 'Guide', tools: [approved] });
+
+/** Everything a run does with a session: reads, writes, a turn that waits, a resumed one, a guardrail that trips. */
+async function play(session: Session, runContexts: RunContext[] = []): Promise<void> {
+  const { runner } = world.engine;
+  const note = (result: { readonly runContext: RunContext }): void => void runContexts.push(result.runContext);
+  note(await runner.run(agent, '#weather', { session, context: { user: 'u-1' } }));
+  const stream = await runner.run(agent, 'hello', { session, stream: true });
+  await stream.completed;
+  note(stream);
+  const waiting = await runner.run(patient, '#weather', { session });
+  note(waiting);
+  waiting.state.approve(waiting.interruptions[0]!);
+  note(await runner.run(patient, waiting.state, { session }));
+  const error: unknown = await runner.run(tripped, 'hello', { session }).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(OutputGuardrailTripwireTriggered);
+  if (error instanceof OutputGuardrailTripwireTriggered && error.state) runContexts.push(error.state._context);
+}
+
+describe('the history of a session', () => {
+  test('is read and written in spans of the run, the first read too, each with the session’s id', async () => {
+    const session = new RecordingStore('store-1');
+    await withSession('conv-42', () => world.engine.runner.run(agent, '#weather', { session }));
+    expect(session.seen).toEqual(['conv-42', 'conv-42']);
+    const { capture } = world.tracing;
+    expect(capture).toStampEverySpan();
+    expect(capture).toPassChecks();
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        session getItems
+          SQL getItems
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model
+        session addItems
+          SQL addItems"
+    `);
+    const read = capture.spans.find(({ name }) => name === 'session getItems');
+    expect(read?.attributes).toEqual({
+      'session.id': 'conv-42',
+      'turnkeeper.step.type': 'session',
+      'turnkeeper.step.name': 'getItems',
+    });
+    expect(read?.kind).toBe('internal');
+  });
+
+  test('that cannot be read fails the run in the store’s own words, and the span by their name', async () => {
+    const session = new RecordingStore('store-1');
+    session.getItems = async () => {
+      throw new RangeError('disk full');
+    };
+    await expect(world.engine.runner.run(agent, 'hello', { session })).rejects.toThrow('disk full');
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start (error RangeError)
+        session getItems (error RangeError)"
+    `);
+  });
+
+  test('that a tool takes an item from shows that in the tool’s span', async () => {
+    const session = new RecordingStore('store-1');
+    const forget = tool({
+      name: 'weather',
+      description: 'Forgets',
+      parameters: z.object({ city: z.string() }),
+      execute: async () => {
+        await session.popItem();
+        await session.clearSession();
+        return 'forgotten';
+      },
+    });
+    await world.engine.runner.run(new Agent({ name: 'Guide', tools: [forget] }), '#weather', { session });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start
+        session getItems
+          SQL getItems
+        chat test-model
+        execute_tool weather
+          session popItem
+            SQL popItem
+          session clearSession
+            SQL clearSession
+        chat test-model
+        session addItems
+          SQL addItems"
+    `);
+  });
+
+  test('that is used outside any run is not the run’s', async () => {
+    const session = new RecordingStore('store-1');
+    await world.engine.runner.run(agent, 'hello', { session });
+    const count = (): number => world.tracing.capture.spans.filter(({ name }) => name === 'session getItems').length;
+    const before = count();
+    await session.getItems();
+    expect(before).toBe(1);
+    expect(count()).toBe(1);
+  });
+
+  test('is called with the same arguments as without us, and asked for its id as often', async () => {
+    const observed = new RecordingStore('store-1');
+    await play(observed);
+    world.observation.stop();
+    const plain = new RecordingStore('store-1');
+    await play(plain);
+    expect(observed.calls.map(([method, args]) => [method, args.length])).toEqual(
+      plain.calls.map(([method, args]) => [method, args.length]),
+    );
+    expect(observed.calls.every(([, args]) => args.length <= 1)).toBe(true);
+    expect(observed.asked).toBe(plain.asked);
+  });
+
+  test('is called with the run’s context where it opted in, as without us', async () => {
+    const observed = new AwareStore('store-1');
+    await play(observed);
+    world.observation.stop();
+    const plain = new AwareStore('store-1');
+    await play(plain);
+    expect(observed.calls.map(([method, args]) => [method, args.length])).toEqual(
+      plain.calls.map(([method, args]) => [method, args.length]),
+    );
+  });
+
+  test('leaves no mark of ours on a session, and hooks none twice', async () => {
+    const session = new RecordingStore('store-1');
+    const names = Reflect.ownKeys(session);
+    await world.engine.runner.run(agent, 'hello', { session });
+    await world.engine.runner.run(agent, 'hello', { session });
+    expect(world.tracing.capture.spans.filter(({ name }) => name === 'session getItems')).toHaveLength(2);
+    expect(Reflect.get(session, 'acceptsRunContext')).toBeUndefined();
+    world.observation.stop();
+    expect(Reflect.ownKeys(session)).toEqual(names);
+  });
+
+  test('of a session that declines the context, or changes its mind, is called as it says', async () => {
+    const session = Object.assign(new RecordingStore('store-1'), { acceptsRunContext: false });
+    await world.engine.runner.run(agent, 'hello', { session });
+    expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+    expect(session.acceptsRunContext).toBe(false);
+    session.acceptsRunContext = true;
+    const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+    expect(session.calls.slice(2).map(([, args]) => args.at(-1))).toEqual([runContext, runContext]);
+    world.observation.stop();
+    expect(session.acceptsRunContext).toBe(true);
+  });
+
+  test('in a store that is frozen is not shown, and the run goes on', async () => {
+    const session = Object.freeze(new RecordingStore('store-1'));
+    const result = await world.engine.runner.run(agent, 'hello', { session });
+    expect(result.finalOutput).toBe('echo: hello');
+    expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
+  test('is changed in a transaction where the store can, when a guardrail trips after a tool', async () => {
+    const session = new MemorySession({ sessionId: 'memory-1' });
+    await expect(world.engine.runner.run(late, '#weather', { session })).rejects.toThrow(
+      OutputGuardrailTripwireTriggered,
+    );
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session memory-1] run.start (error OutputGuardrailTripwireTriggered)
+        session getItems
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model
+        guardrail no (error tripwire)
+        session applyHistoryTransaction"
+    `);
+  });
+
+  test('is replaced as a whole where a turn begins with a compaction', async () => {
+    await world.engine.runner.run(agent, compacted, { session: new CapableStore('store-1') });
+    await world.engine.runner.run(agent, compacted, { session: new RecordingStore('store-1') });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start
+        session getItems
+          SQL getItems
+        chat test-model
+        session getItems
+          SQL getItems
+        session replaceHistory
+      invoke_agent Guide [session store-1] run.start -> previous turn
+        session getItems
+          SQL getItems
+        chat test-model
+        session getItems
+          SQL getItems
+        session clearSession
+          SQL clearSession
+        session addItems
+          SQL addItems"
+    `);
+  });
+
+  test('shows compaction, with the reads and the replacement that it makes', async () => {
+    const session = compacting(new RecordingStore('store-1'));
+    await world.engine.runner.run(agent, 'hello', { session });
+    expect(world.tracing.capture).toHaveSession('store-1', { turns: 1 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-1] run.start
+        session getItems
+          SQL getItems
+        chat test-model
+        session addItems
+          SQL addItems
+        session runCompaction
+          session getItems
+            SQL getItems
+          session getItems
+            SQL getItems
+          session clearSession
+            SQL clearSession
+          session addItems
+            SQL addItems"
+    `);
+  });
+});
+
+/** The SDK's compaction, after every turn. */
+function compacting(underlyingSession: Session): OpenAIResponsesCompactionSession {
+  const { client } = world.engine;
+  return new OpenAIResponsesCompactionSession({
+    client,
+    underlyingSession,
+    model: 'gpt-5',
+    shouldTriggerCompaction: () => true,
+  });
+}
+
+/** A store with everything that the SDK lets a store do, opted in. */
+class CapableStore extends AwareStore {
+  async replaceHistoryWithCompaction(items: AgentInputItem[], runContext?: RunContext): Promise<void> {
+    this.calls.push(['replaceHistoryWithCompaction', [items, runContext]]);
+    this.items = items;
+  }
+
+  async applyHistoryTransaction(args: object, runContext?: RunContext): Promise<void> {
+    this.calls.push(['applyHistoryTransaction', [args, runContext]]);
+  }
+}
+
+/** What a client sends to begin with a history that was made short. */
+const compacted: AgentInputItem[] = [
+  { type: 'compaction', id: 'cmp_1', encrypted_content: 'what was said so far' },
+  { role: 'user', content: 'hello' },
+];
+
+/** Trips once a tool has worked: what it did stays in the history. */
+const late = new Agent({
+  name: 'Guide',
+  tools: [weather],
+  outputGuardrails: [{ name: 'no', execute: async () => ({ tripwireTriggered: true, outputInfo: {} }) }],
+});
+
+/** The context that each call of a store was given: the last argument, where there is one too many. */
+function contextsOf(store: RecordingStore): readonly unknown[] {
+  return store.calls.map(([method, args]) => args[method === 'popItem' || method === 'clearSession' ? 0 : 1]);
+}
+
+describe('the run’s context', () => {
+  test('does not reach a store through the SDK’s compaction by itself', async () => {
+    const store = new AwareStore('store-1');
+    await world.engine.runner.run(agent, 'hello', { session: compacting(store) });
+    expect(store.calls.length).toBeGreaterThan(3);
+    expect(contextsOf(store)).toEqual(store.calls.map(() => undefined));
+  });
+
+  test.each([
+    ['below the SDK’s compaction', (store: Session) => compacting(withRunContext(store))],
+    ['around the SDK’s compaction', (store: Session) => withRunContext(compacting(store))],
+    ['below and around it', (store: Session) => withRunContext(compacting(withRunContext(store)))],
+  ])('reaches a store that opted in, %s: reads, writes, replacement', async (_where, wrap) => {
+    const store = new AwareStore('store-1');
+    const result = await world.engine.runner.run(agent, '#weather', { session: wrap(store) });
+    expect(new Set(store.calls.map(([method]) => method))).toEqual(new Set(['getItems', 'addItems', 'clearSession']));
+    expect(contextsOf(store).every((given) => given === result.runContext)).toBe(true);
+    expect(world.tracing.capture).toHaveSession('store-1', { turns: 1 });
+    expect(world.tracing.capture).toPassChecks();
+  });
+
+  test('reaches a store that opted in through a decorator with private fields, in every kind of turn', async () => {
+    const store = new AwareStore('store-1');
+    const runContexts: RunContext[] = [];
+    await play(new ForgetfulSession(withRunContext(store)), runContexts);
+    expect(runContexts).toHaveLength(5);
+    expect(contextsOf(store).every((given) => runContexts.some((one) => one === given))).toBe(true);
+    expect(runContexts.every((one) => contextsOf(store).includes(one))).toBe(true);
+    // The first read comes before the runner has shown its context to anybody.
+    expect(store.calls[0]?.[0]).toBe('getItems');
+    expect(contextsOf(store)[0]).toBe(runContexts[0]);
+  });
+
+  test('is that of the run, not of another at the same time', async () => {
+    const store = new AwareStore('store-1');
+    const session = new ForgetfulSession(withRunContext(store));
+    const results = await Promise.all(
+      ['a', 'b', 'c'].map((user) => world.engine.runner.run(agent, '#slow', { session, context: { user } })),
+    );
+    for (const { runContext } of results) {
+      expect(contextsOf(store).filter((given) => given === runContext).length).toBeGreaterThanOrEqual(2);
+    }
+    expect(contextsOf(store)).not.toContain(undefined);
+  });
+
+  test('reaches the store where a tool uses the session, and not where nobody runs', async () => {
+    const store = new AwareStore('store-1');
+    const session = new ForgetfulSession(withRunContext(store));
+    const forget = tool({
+      name: 'weather',
+      description: 'Forgets',
+      parameters: z.object({ city: z.string() }),
+      execute: async () => `${(await session.popItem())?.type}`,
+    });
+    const result = await world.engine.runner.run(new Agent({ name: 'Guide', tools: [forget] }), '#weather', {
+      session,
+    });
+    const popped = store.calls.find(([method]) => method === 'popItem');
+    expect(popped?.[1]).toEqual([result.runContext]);
+    await session.popItem();
+    expect(store.calls.at(-1)).toEqual(['popItem', []]);
+  });
+
+  test('is kept from a store that did not opt in: it sees the calls it sees today', async () => {
+    const wrapped = new RecordingStore('store-1');
+    await play(withRunContext(wrapped));
+    const inside = new RecordingStore('store-1');
+    await play(new ForgetfulSession(withRunContext(inside)));
+    world.observation.stop();
+    const plain = new RecordingStore('store-1');
+    await play(plain);
+    const shapes = (store: RecordingStore): unknown => store.calls.map(([method, args]) => [method, args.length]);
+    expect(shapes(wrapped)).toEqual(shapes(plain));
+    expect(shapes(inside)).toEqual(shapes(plain));
+    expect(wrapped.asked).toBe(plain.asked);
+  });
+
+  test('reaches the store without observation too, where what is passed to run is wrapped as well', async () => {
+    world.observation.stop();
+    const store = new AwareStore('store-1');
+    const session = withRunContext(new ForgetfulSession(withRunContext(store)));
+    const result = await world.engine.runner.run(agent, '#weather', { session });
+    expect(contextsOf(store).every((given) => given === result.runContext)).toBe(true);
+  });
+
+  test('goes with a replacement and with a transaction', async () => {
+    const store = new CapableStore('store-1');
+    const session = withRunContext(store);
+    const { runContext } = await world.engine.runner.run(agent, compacted, { session });
+    expect(store.calls.map(([method]) => method)).toContain('replaceHistoryWithCompaction');
+    expect(contextsOf(store).every((given) => given === runContext)).toBe(true);
+    const error: unknown = await world.engine.runner
+      .run(late, '#weather', { session })
+      .catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(OutputGuardrailTripwireTriggered);
+    expect(store.calls.at(-1)?.[0]).toBe('applyHistoryTransaction');
+    expect(contextsOf(store).at(-1)).toBe(contextsOf(store).at(-2));
+    expect(contextsOf(store).at(-1)).toBeDefined();
+  });
+
+  test('goes on from a string with the new run’s context', async () => {
+    const store = new AwareStore('store-1');
+    const session = new ForgetfulSession(withRunContext(store));
+    const first = await world.engine.runner.run(patient, '#weather', { session });
+    const state = await RunState.fromString(patient, first.state.toString());
+    state.approve(state.getInterruptions()[0]!);
+    const before = store.calls.length;
+    const second = await world.engine.runner.run(patient, state, { session });
+    expect(store.calls.length).toBeGreaterThan(before);
+    expect(
+      contextsOf(store)
+        .slice(before)
+        .every((given) => given === second.runContext),
+    ).toBe(true);
+  });
+});
+
+describe('a wrapped session', () => {
+  class Full extends RecordingStore {
+    #secret = 'kept';
+    limit = 3;
+    get secret(): string {
+      return this.#secret;
+    }
+    set secret(value: string) {
+      this.#secret = value;
+    }
+    override toString(): string {
+      return `Full ${this.#secret}`;
+    }
+  }
+
+  test('is still of its class, with its private fields, its properties and its id', async () => {
+    const store = new Full('store-1');
+    const wrapped = withRunContext(store);
+    expect(wrapped).toBeInstanceOf(Full);
+    expect(wrapped.secret).toBe('kept');
+    wrapped.secret = 'changed';
+    wrapped.limit = 5;
+    expect(store.secret).toBe('changed');
+    expect(store.limit).toBe(5);
+    expect(wrapped.toString()).toBe('Full changed');
+    expect(wrapped.sessionId).toBe('store-1');
+    expect(await wrapped.getSessionId()).toBe('store-1');
+    expect('runCompaction' in wrapped).toBe(false);
+  });
+
+  test('is wrapped once, and what is no session is left alone', () => {
+    const wrapped = withRunContext(new RecordingStore());
+    expect(withRunContext(wrapped)).toBe(wrapped);
+    const other = { hello: 'world' };
+    expect(withRunContext(other)).toBe(other);
+  });
+
+  test('of a remote conversation keeps its id readable', () => {
+    const items: AgentInputItem[] = [];
+    const wrapped = withRunContext(compacting(new MemorySession({ sessionId: 'memory-1', initialItems: items })));
+    expect('getItemsWithCompactionOwnership' in wrapped).toBe(true);
+    expect('applyHistoryTransaction' in wrapped).toBe(false);
+  });
+});
