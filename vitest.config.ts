@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'] } },
+      { test: { name: 'packages', include: ['packages/*/src/**/*.test.ts'], exclude: ['**/adapters/_template/**'] } },
       { test: { name: 'test', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], testTimeout: 60_000 } },
     ],
     coverage: { include: ['packages/*/src/**/*.ts'], exclude: ['**/*.test.ts', 'packages/model-server/**'] },

@@ -81,7 +81,7 @@ function describeRecording(
     'the state is empty after the run': () => growing(adapter, recording.signals),
     ...(scenario === 'side-by-side' && { 'two runs do not mix': () => mixed(events()) }),
   };
-  for (const [law, problems] of Object.entries(laws)) test(`${law}`, () => expect(problems()).toEqual([]));
+  test.each(Object.entries(laws))('%s', (_law, problems) => expect(problems()).toEqual([]));
 
   test('any loss, repetition, reordering and unknown signal is survived, and every span ends', () => {
     fc.assert(
