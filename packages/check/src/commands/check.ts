@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
 import { check, type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
@@ -7,6 +8,8 @@ import { reportJson } from '../report/json.ts';
 import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
 import type { Level, Rule } from '../rule.ts';
+import { scanFiles } from '../scan/scan-files.ts';
+import { isJsonLines } from '../sources/read-traces.ts';
 import { captureClickHouse, type ClickHouseTable } from '../sources/clickhouse.ts';
 import { queryByHttp } from '../sources/clickhouse/http.ts';
 import { InputError } from '../sources/input-error.ts';
@@ -16,6 +19,8 @@ import { levelOf, readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 
+/** Bytes. Below, everything fits into memory many times over. */
+const largeFrom = 16_000_000;
 const formats = ['text', 'json', 'junit', 'github'] as const;
 type Format = (typeof formats)[number];
 
@@ -66,9 +71,29 @@ interface Material {
 
 async function readFiles(files: readonly string[], stderr: Streams['stderr']): Promise<Material> {
   const progress = createProgress(stderr);
-  const capture = await captureFiles(files, progress.show);
-  progress.clear();
-  return { capture, summary: summarize(capture) };
+  try {
+    if (await areLarge(files)) {
+      const { suspects, summary } = await scanFiles(files, { onProgress: progress.show });
+      return { capture: suspects, summary };
+    }
+    const capture = await captureFiles(files, progress.show);
+    return { capture, summary: summarize(capture) };
+  } finally {
+    progress.clear();
+  }
+}
+
+/** Whether files are so large that they had better be scanned, and of a kind that can be: the findings are the same. */
+async function areLarge(files: readonly string[]): Promise<boolean> {
+  let size = 0;
+  for (const file of files) {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined || !found.isFile()) return false;
+    size += found.size;
+  }
+  if (size < largeFrom) return false;
+  for (const file of files) if (!(await isJsonLines(file))) return false;
+  return true;
 }
 
 async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: Streams['stderr']): Promise<Material> {

@@ -50,6 +50,10 @@ describe('id-not-minted', () => {
     expect(judge(rule, turns[0]!)).toEqual([]);
   });
 
+  it('accepts the id of a trace that has nothing to do with the session', () => {
+    expect(judge(rule, turn('a'), turn(traceId, {}, []))).toEqual([]);
+  });
+
   it('accepts ids that look like a trace id, but are none of this input', () => {
     expect(judge(rule, turn('0af7651916cd43dd8448eb211c80319c'))).toEqual([]);
   });

@@ -6,7 +6,7 @@ import {
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
-import { textOf } from '../span.ts';
+import { sessionOf, textOf } from '../span.ts';
 import { type Run, type SpanIndex, turnsOf } from '../span-index.ts';
 
 const names = [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID];
@@ -40,12 +40,11 @@ export const idNotMinted: Rule = {
 /** One finding for each bad id, at the first span that carries it. */
 function* judgeIds(index: SpanIndex): Iterable<Violation> {
   const seen = new Set<string>();
-  const spanIds = new Set(index.spans.map(({ spanId }) => spanId));
   for (const span of index.spans) {
     for (const name of names) {
       const id = span.attributes[name];
       if (typeof id !== 'string' || seen.has(`${name} ${id}`)) continue;
-      const problem = problemOf(id, index, spanIds);
+      const problem = problemOf(id, index);
       if (problem === undefined) continue;
       seen.add(`${name} ${id}`);
       yield { at: span, what: `${name} of span ${quote(span.name)} is ${problem}.` };
@@ -53,12 +52,23 @@ function* judgeIds(index: SpanIndex): Iterable<Violation> {
   }
 }
 
-function problemOf(id: string, index: SpanIndex, spanIds: ReadonlySet<string>): string | undefined {
+function problemOf(id: string, index: SpanIndex): string | undefined {
   if (id.trim() === '') return `blank: ${quote(id)}`;
   // A trace id may be dressed up as a UUID.
   const digits = id.replaceAll('-', '').toLowerCase();
-  if (index.traces.has(digits)) return `the id of a trace: ${quote(id)}`;
-  return spanIds.has(digits) ? `the id of a span: ${quote(id)}` : undefined;
+  if (!/^(?:[0-9a-f]{16}|[0-9a-f]{32})$/u.test(digits)) return undefined;
+  const related = relatedTraces(id, index);
+  if (related.has(digits)) return `the id of a trace: ${quote(id)}`;
+  const isSpan = [...related].some((traceId) => index.find(traceId, digits) !== undefined);
+  return isSpan ? `the id of a span: ${quote(id)}` : undefined;
+}
+
+/** The traces that an id may have been made from: those that carry it, and those of the same sessions. */
+function relatedTraces(id: string, index: SpanIndex): ReadonlySet<string> {
+  const carriers = index.spans.filter(({ attributes }) => names.some((name) => attributes[name] === id));
+  const sessions = new Set(carriers.map(sessionOf).filter((session) => session !== undefined));
+  const others = index.spans.filter((span) => sessions.has(sessionOf(span) ?? ''));
+  return new Set([...carriers, ...others].map(({ traceId }) => traceId));
 }
 
 /** Whether several turns that belong together have all of them an id, and each another one. */

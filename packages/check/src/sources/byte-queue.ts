@@ -31,6 +31,11 @@ export class ByteQueue {
     yield* { [Symbol.asyncIterator]: () => this.#source };
   }
 
+  /** Lets go of what the bytes come from. */
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
+
   async #fill(count: number): Promise<void> {
     while (this.#length < count) {
       const { value, done } = await this.#source.next();

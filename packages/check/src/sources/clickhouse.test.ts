@@ -70,7 +70,7 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
     fill(spansOf(turn(`'); DROP TABLE otel.otel_traces; --\\'`, {}, [tool({ session: null })])));
     const { suspects } = await captureClickHouse(query);
     expect(check(suspects).map(({ rule }) => rule)).toEqual(['every-span-stamped']);
-    await expect(captureClickHouse(query, { table: "otel_traces` WHERE 1 = '" })).rejects.toThrow();
+    await expect(captureClickHouse(query, { table: "otel_traces` WHERE 1 = '" })).rejects.toThrow('otel_traces');
     expect(run('SELECT count() AS count FROM otel.otel_traces')).toContain('2');
   });
 

@@ -118,7 +118,7 @@ function captureLink(link: JsonRecord): readonly SpanLink[] {
 }
 
 /** Attributes as OTLP lists them: `[{ key, value: { stringValue } }]`. */
-function attributesOf(list: unknown): Attributes {
+export function attributesOf(list: unknown): Attributes {
   const attributes: Record<string, unknown> = Object.create(null);
   for (const { key, value } of recordsOf(list)) if (typeof key === 'string') attributes[key] = valueOf(value);
   return attributes;

@@ -86,6 +86,32 @@ function* captureDocument(text: string, file: string, line: number, order: () =>
   yield* captureValue(value.parsed, file, undefined, order);
 }
 
+/**
+ * What a line of a file holds; nothing for a blank one.
+ *
+ * @throws InputError for a line that is neither OTLP nor Copilot's.
+ */
+export function* captureLine(text: string, file: string, line: number, order: () => number): Iterable<Batch> {
+  if (text.trim() === '') return;
+  const value = parse(text);
+  if (value === undefined) throw brokenLine(file, line);
+  yield* captureValue(value.parsed, file, line, order);
+}
+
+/** Whether a file is text of which each line is a document of its own. */
+export async function isJsonLines(file: string): Promise<boolean> {
+  const queue = new ByteQueue(readBytes(file));
+  const head = await queue.peek(1 << 16);
+  await queue.close();
+  if (head.length === 0 || !isText(head)) return false;
+  const first =
+    head
+      .toString('utf8')
+      .split('\n')
+      .find((line) => line.trim() !== '') ?? '';
+  return !opensDocument(first);
+}
+
 function* captureValue(value: unknown, file: string, line: number | undefined, order: () => number): Iterable<Batch> {
   const place = line === undefined ? { file } : { file, line };
   // A document may be a list of requests.

@@ -113,7 +113,7 @@ function flaws(): readonly string[] {
     `engine != '' AND (countEqual(Events.Name, ${literal(EVENT_RUN_START)}) != 1 OR arrayFirst((attributes, event) -> event = ${literal(EVENT_RUN_START)}, Events.Attributes, Events.Name)[${literal(ATTR_SESSION_ID)}] != session)`,
     // no-content, deprecated-names
     `hasAny(mapKeys(SpanAttributes), ${array(unwanted)}) OR arrayExists(attributes -> hasAny(mapKeys(attributes), ${array(unwanted)}), Events.Attributes)`,
-    `arrayExists(key -> match(key, '^gen_ai\\\\.(prompt|completion)\\\\.'), mapKeys(SpanAttributes))`,
+    `arrayExists(key -> arrayExists(name -> startsWith(key, concat(name, '.')), ${array(unwanted)}), mapKeys(SpanAttributes))`,
     // usage-sane
     ...counts.map(
       (name) => `mapContains(SpanAttributes, ${literal(name)}) AND toUInt64OrNull(${attribute(name)}) IS NULL`,

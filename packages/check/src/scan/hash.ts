@@ -1,0 +1,42 @@
+/** A hash of 64 bits, as two numbers of 32. */
+export interface Hash {
+  high: number;
+  low: number;
+}
+
+/** Hashes a piece of bytes into `into`: texts of which only equality matters. */
+export function hashBytes(bytes: Uint8Array, start: number, end: number, into: Hash): void {
+  let [high, low] = [0x811c9dc5, 0x1b873593];
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    high = Math.imul(high ^ byte, 0x01000193);
+    low = Math.imul(low ^ byte, 0x85ebca6b);
+    low ^= low >>> 13;
+  }
+  into.high = mix(high ^ (end - start));
+  into.low = mix(low ^ Math.imul(high, 0x27d4eb2f));
+}
+
+/** Hashes a text as its bytes would be. */
+export function hashText(text: string, into: Hash): void {
+  const bytes = Buffer.from(text, 'utf8');
+  hashBytes(bytes, 0, bytes.length, into);
+}
+
+/** Hashes a trace's id, given as 32 hexadecimal digits. */
+export function hashTraceId(id: string, into: Hash): void {
+  const [first, second, third, fourth] = [0, 8, 16, 24].map((at) => Number.parseInt(id.slice(at, at + 8), 16));
+  combineTraceId(first ?? 0, second ?? 0, third ?? 0, fourth ?? 0, into);
+}
+
+/** Hashes a trace's id, given as four numbers of 32 bits. */
+export function combineTraceId(first: number, second: number, third: number, fourth: number, into: Hash): void {
+  into.high = (first ^ Math.imul(third, 0x9e3779b1)) >>> 0;
+  into.low = (second ^ Math.imul(fourth, 0x85ebca6b)) >>> 0;
+}
+
+function mix(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}

@@ -1,0 +1,146 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { check } from '../check.ts';
+import { captureFiles } from '../sources/capture-files.ts';
+import { isJsonLines } from '../sources/read-traces.ts';
+import { summarize } from '../summary.ts';
+import { brokenExamples, wholeExamples } from '../testing/defects.ts';
+import { toOtlpLines, toOtlpRequest } from '../testing/otlp.ts';
+import { chat, other, spansOf, tool, turn } from '../testing/spans.ts';
+import { scanFiles } from './scan-files.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+let files = 0;
+
+function write(content: string | Uint8Array): string {
+  const file = join(directory, `${(files += 1)}.jsonl`);
+  writeFileSync(file, content);
+  return file;
+}
+
+/** What must be the same whether everything was read in full, or first scanned for what may be wrong. */
+async function read(names: readonly string[]): Promise<readonly unknown[]> {
+  const everything = await captureFiles(names);
+  return [summarize(everything), check(everything)];
+}
+
+async function scan(names: readonly string[], patience = 100_000): Promise<readonly unknown[]> {
+  const { suspects, summary } = await scanFiles(names, { patience });
+  return [summary, check(suspects)];
+}
+
+describe('scanFiles', () => {
+  it.each([...wholeExamples, ...brokenExamples])('finds what reading everything finds: $name', async ({ traces }) => {
+    const file = write(toOtlpLines(spansOf(...traces, turn('noise-1'), turn('noise-2'))));
+    expect(await scan([file])).toEqual(await read([file]));
+  });
+
+  it('reads back what is wrong and no more', async () => {
+    const good = Array.from({ length: 50 }, (_, number) =>
+      turn(`good-${number}`, {}, [chat(), tool({}, [other('GET')])]),
+    );
+    const bad = [turn('bad', { label: '1' }, [tool({ session: null })]), turn('bad', { links: ['1'] })];
+    const { suspects, summary } = await scanFiles([write(toOtlpLines(spansOf(...good, ...bad)))]);
+    expect([...suspects.index.sessions.keys()]).toEqual(['bad']);
+    expect(summary).toEqual({ spans: 204, traces: 52, sessions: 51, turns: 52 });
+  });
+
+  it('reads several files, gzip, and lines of any form that a writer may choose', async () => {
+    const spans = spansOf(
+      turn('a', { label: '1' }),
+      turn('b', {}, [tool({ session: null })]),
+      turn('a', { links: ['1'] }),
+    );
+    const requests = spans.map(toOtlpRequest);
+    const lines = [
+      JSON.stringify(requests[0]),
+      ` ${JSON.stringify(requests[1]).replaceAll(':', ' : ')}\r`,
+      '',
+      JSON.stringify(requests[2]).replaceAll('conv', 'c\\u006fnv').replace('"gen_ai', '"gen\\u005fai'),
+      JSON.stringify({ resourceLogs: [] }),
+    ];
+    const first = write(gzipSync(`\uFEFF${lines.join('\n')}`));
+    const second = write(
+      requests
+        .slice(3)
+        .map((request) => JSON.stringify(request))
+        .join('\n'),
+    );
+    for (const names of [
+      [first, second],
+      [second, first],
+    ])
+      expect(await scan(names)).toEqual(await read(names));
+  });
+
+  it('notices what comes after a trace was closed', async () => {
+    const others = Array.from({ length: 50 }, (_, number) => turn(`n-${number}`));
+    const [first, second, third, ...rest] = spansOf(turn('a', {}, [chat(), tool({ session: null })]), ...others);
+    const file = write(toOtlpLines([first!, second!, ...rest, third!]));
+    expect(await scan([file], 10)).toEqual(await read([file]));
+    const [, findings] = await scan([file], 10);
+    expect(findings).toMatchObject([{ rule: 'every-span-stamped' }]);
+  });
+
+  it('finds an id on a metric, of a conversation in which nothing else is wrong', async () => {
+    const attributes = [{ key: 'chat', value: { stringValue: 'conv-42' } }];
+    const named = { name: 'tokens.conv-43.count', sum: { dataPoints: [] } };
+    const metrics = [{ name: 'tokens', sum: { dataPoints: [{ attributes }] } }, named];
+    const line = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] });
+    const file = write(`${line}\n${toOtlpLines(spansOf(turn('conv-42'), turn('conv-43'), turn('conv-44')))}`);
+    const [, findings] = await scan([file]);
+    expect(findings).toHaveLength(2);
+    expect(await scan([file])).toEqual(await read([file]));
+  });
+
+  it.each(['', '\n \n', '{"resourceMetrics":[]}\n', '{"a":1}\n', '{"resourceSpans":[', 'hello'])(
+    'refuses %j as reading everything does',
+    async (content) => {
+      const file = write(content);
+      const [scanned, whole] = await Promise.all([scan([file]).catch(String), read([file]).catch(String)]);
+      expect(scanned).toBe(whole);
+      expect(scanned).toContain('InputError');
+    },
+  );
+});
+
+describe('any file', { timeout: 120_000 }, () => {
+  const examples = [...wholeExamples, ...brokenExamples];
+  const all = spansOf(...examples.flatMap(({ traces }) => traces));
+
+  it('gives the same findings on both ways, whichever spans are in it and in whatever order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray([...all], { minLength: 1 }), fc.nat(100), async (spans, patience) => {
+        const file = write(toOtlpLines(spans));
+        expect(await scan([file], patience)).toEqual(await read([file]));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('is read the same on both ways, or refused by both, whatever byte of it is changed', async () => {
+    const lines = toOtlpLines(spansOf(turn('a', { label: '1' }, [chat(), tool()]), turn('a', { links: ['1'] })));
+    const change = fc.tuple(
+      fc.nat(lines.length - 1),
+      fc.constantFrom(...Array.from('"\\{}[]:,0123456789abcdef \u0001é')),
+      fc.boolean(),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        let text = lines;
+        for (const [at, character, isInserted] of changes)
+          text = text.slice(0, at) + character + text.slice(isInserted ? at : at + 1);
+        const file = write(text);
+        // The command scans nothing else.
+        if (!(await isJsonLines(file))) return;
+        const [scanned, whole] = await Promise.all([scan([file]).catch(String), read([file]).catch(String)]);
+        expect(scanned).toEqual(whole);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
