@@ -1,6 +1,7 @@
 /** The parts of the documentation that are made from the code: the support table and the table of attributes. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readRepertoire, SCENARIO_NAMES, SCENARIOS, type Repertoire } from '@turnkeeper/check/contract';
 import { loadAdapter } from '../src/engine-patches.ts';
 import { ENGINE_NAMES, type EngineName } from '../src/instrumentation.ts';
 
@@ -20,16 +21,46 @@ export function generateDocuments(): readonly GeneratedDocument[] {
   return [
     replacePart('README.md', 'support table', supportTable()),
     { path: fileURLToPath(new URL('docs/attributes.md', root)), text: attributesDocument() },
+    { path: fileURLToPath(new URL('docs/engines/README.md', root)), text: limitsDocument() },
   ];
 }
 
+/** What an engine's adapter is held to by the contract suite; undefined where it has no recordings. */
+function repertoireOf(name: EngineName): Repertoire | undefined {
+  const folder = fileURLToPath(new URL(`packages/instrumentation/src/adapters/${name}/recordings`, root));
+  return existsSync(folder) ? readRepertoire(folder) : undefined;
+}
+
 function supportTable(): string {
-  const rows = ENGINE_NAMES.map((name) => {
-    const { engine } = loadAdapter(name);
-    const observed = engine ? `\`${engine.package}\` ${engine.range}` : '';
-    return `| [${TITLES[name]}](docs/engines/${name}.md) | \`@turnkeeper/instrumentation/${name}\` | ${observed} |`;
-  });
-  return ['| engine | import | what is observed |', '| --- | --- | --- |', ...rows].join('\n');
+  const engines = ENGINE_NAMES.map((name) => ({ name, adapter: loadAdapter(name), repertoire: repertoireOf(name) }));
+  const row = (title: string, cell: (engine: (typeof engines)[number]) => string): string =>
+    `| ${[title, ...engines.map(cell)].join(' | ')} |`;
+  return [
+    row('', ({ name }) => `[${TITLES[name]}](docs/engines/${name}.md)`),
+    row('---', () => '---'),
+    row('import', ({ name }) => `\`/${name}\``),
+    row('run on', ({ adapter }) => (adapter.engine ? `\`${adapter.engine.package}\` ${adapter.engine.range}` : '')),
+    ...SCENARIO_NAMES.map((scenario) =>
+      row(SCENARIOS[scenario], ({ repertoire }) => (repertoire?.played.has(scenario) ? '✓' : '–')),
+    ),
+  ].join('\n');
+}
+
+/** Why each `–` of the support table: the adapters say it in words. */
+function limitsDocument(): string {
+  const lines = [
+    '# Engines',
+    '',
+    'What the contract suite plays to each adapter is in the support table of the README. What an engine cannot do,',
+    'its adapter says in words:',
+  ];
+  for (const name of ENGINE_NAMES) {
+    const impossible = [...(repertoireOf(name)?.impossible ?? [])];
+    lines.push('', `## [${TITLES[name]}](${name}.md)`, '');
+    if (impossible.length === 0) lines.push('Everything was played.');
+    for (const [scenario, reason] of impossible) lines.push(`* ${SCENARIOS[scenario]}: ${reason}`);
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 function replacePart(path: string, name: string, part: string): GeneratedDocument {

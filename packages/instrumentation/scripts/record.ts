@@ -13,6 +13,7 @@ import {
 } from '@turnkeeper/check/contract';
 import type { Adapter } from '../src/adapter.ts';
 import { observe } from '../src/observe.ts';
+import { recordOpenAIAgents } from './recordings/openai-agents.ts';
 import { recordPi } from './recordings/pi.ts';
 
 /** Records one scenario: what `play` makes the adapter on this target hear. */
@@ -34,7 +35,10 @@ function tidy(signal: RecordedSignal): RecordedSignal {
 
 const MAX_TEXT = 120;
 
-const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<void>>> = { pi: recordPi };
+const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<void>>> = {
+  'openai-agents': recordOpenAIAgents,
+  pi: recordPi,
+};
 
 for (const engine of process.argv.slice(2)) {
   const recordEngine = ENGINES[engine];
