@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url';
+import { readRecording } from '@turnkeeper/check/contract';
+import { describe, expect, test } from 'vitest';
+import type { RunEvent } from '../../adapter.ts';
+import type { PiNative } from './native.ts';
+import { readEvent, readMessage } from './native.ts';
+import { start, translate } from './translate.ts';
+
+/** A turn with a tool call of 0.87, as the engine told it. */
+const { signals } = readRecording(fileURLToPath(new URL('recordings/tool.jsonl', import.meta.url)));
+const natives = signals.map(({ native }) => native as PiNative);
+
+function eventsOf(given: readonly PiNative[]): RunEvent[] {
+  const state = start();
+  return given.flatMap((native) => [...translate(native, state)]);
+}
+
+const isSettled = (native: PiNative): boolean => native.kind === 'event' && native.event.type === 'agent_settled';
+
+describe('the shapes of other versions', () => {
+  test('up to 0.79 nothing settles: the run ends when the call returns', () => {
+    const events = eventsOf(natives.filter((native) => !isSettled(native)));
+    expect(events.map(({ type }) => type)).toEqual(eventsOf(natives).map(({ type }) => type));
+    expect(events.at(-1)).toMatchObject({ type: 'run.end', outcome: { kind: 'ok' } });
+  });
+
+  test('since 1.5 the settling says whether the user stopped it', () => {
+    const aborted = natives.map((native): PiNative =>
+      native.kind === 'event' && isSettled(native)
+        ? { ...native, event: { type: 'agent_settled', aborted: true } }
+        : native,
+    );
+    expect(eventsOf(aborted).at(-1)).toMatchObject({ type: 'run.end', outcome: { kind: 'cancelled' } });
+  });
+
+  test('what is not known of an event or a message is left out', () => {
+    expect(readEvent({ type: 'tool_execution_end', toolCallId: 'c', isError: false, durationMs: 7, more: {} })).toEqual(
+      {
+        type: 'tool_execution_end',
+        toolCallId: 'c',
+        isError: false,
+        result: undefined,
+      },
+    );
+    for (const odd of [
+      undefined,
+      null,
+      7,
+      {},
+      { type: 'unheard_of' },
+      { type: 'tool_execution_start' },
+      { type: 'message_end' },
+    ]) {
+      expect(readEvent(odd)).toBeUndefined();
+    }
+    expect(readMessage({ usage: { input: Number.NaN, output: 'many' }, stopReason: 7 })).toMatchObject({
+      usage: undefined,
+      stopReason: undefined,
+    });
+  });
+});
