@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { writeSpans as writeLargeFile } from '../bench/write-spans.ts';
 import type { CapturedSpan } from './span.ts';
 import { toOtlpLines } from './testing/otlp.ts';
 import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
@@ -144,6 +145,22 @@ describe('turnkeeper check', () => {
       `::error file=${file},line=2,title=every-span-stamped::`,
     );
   });
+
+  it('says the same of a file that is large enough to be scanned as of the same spans from standard input', async () => {
+    const file = 'large.jsonl';
+    await writeLargeFile(join(directory, file), 60_000);
+    const argv = ['--format', 'json', '--rule', 'turns-linked=error'];
+    const scanned = turnkeeper('check', file, ...argv);
+    const input = readFileSync(join(directory, file));
+    const { status, stdout } = spawnSync(process.execPath, [bin, 'check', '-', ...argv], {
+      input,
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+    });
+    expect([scanned.status, status]).toEqual([1, 1]);
+    expect(scanned.stdout).toBe(stdout.replaceAll('"standard input"', `"${file}"`));
+    expect(JSON.parse(scanned.stdout)).toMatchObject({ spans: 60_000, turns: 6_000 });
+  }, 60_000);
 
   it('is coloured for a terminal only', () => {
     expect(turnkeeper('check', writeSpans(spansOf(...good))).stdout).not.toContain('\u001b');
