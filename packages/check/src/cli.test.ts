@@ -207,6 +207,13 @@ describe('turnkeeper check', () => {
 });
 
 describe('turnkeeper', () => {
+  it('does not mind a reader that has seen enough', () => {
+    const file = writeSpans(spansOf(...Array.from({ length: 2_000 }, () => turn('a', {}, [chat({ session: null })]))));
+    const command = `"${process.execPath}" "${bin}" check ${file} --format json | head -1`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
+    expect([stdout, stderr]).toEqual(['{\n', '']);
+  });
+
   it('explains itself, and tells its version', () => {
     expect(turnkeeper('--help')).toMatchObject({
       status: 0,
