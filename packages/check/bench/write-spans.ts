@@ -8,6 +8,8 @@ const count = (key: string, value: number): object => ({ key, value: { intValue:
 /** Spans of a turn: the server's, the run's, two model calls with a request each, two tools with a query each, a log of each. */
 const spansPerTurn = 10;
 const turnsPerSession = 5;
+/** One turn of so many has queries that are not stamped. */
+const flawedEvery = 5_000;
 /** How many conversations go on at the same time. */
 const abreast = 64;
 
@@ -93,7 +95,7 @@ function spansOfTurn(turn: number, session: number, number: number): readonly ob
     count('http.response.status_code', 200),
   ];
   const sql = [
-    ...stamp,
+    ...(turn % flawedEvery === flawedEvery - 1 ? [] : stamp),
     text('db.system.name', 'postgresql'),
     text('db.namespace', 'shop'),
     text('db.query.text', 'SELECT name, price, stock FROM products WHERE id = $1'),

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { writeSpans as writeLargeFile } from '../bench/write-spans.ts';
 import type { CapturedSpan } from './span.ts';
 import { toOtlpLines } from './testing/otlp.ts';
 import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
@@ -145,6 +146,22 @@ describe('turnkeeper check', () => {
     );
   });
 
+  it('says the same of a file that is large enough to be scanned as of the same spans from standard input', async () => {
+    const file = 'large.jsonl';
+    await writeLargeFile(join(directory, file), 60_000);
+    const argv = ['--format', 'json', '--rule', 'turns-linked=error'];
+    const scanned = turnkeeper('check', file, ...argv);
+    const input = readFileSync(join(directory, file));
+    const { status, stdout } = spawnSync(process.execPath, [bin, 'check', '-', ...argv], {
+      input,
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+    });
+    expect([scanned.status, status]).toEqual([1, 1]);
+    expect(scanned.stdout).toBe(stdout.replaceAll('"standard input"', `"${file}"`));
+    expect(JSON.parse(scanned.stdout)).toMatchObject({ spans: 60_000, turns: 6_000 });
+  }, 60_000);
+
   it('is coloured for a terminal only', () => {
     expect(turnkeeper('check', writeSpans(spansOf(...good))).stdout).not.toContain('\u001b');
   });
@@ -190,6 +207,13 @@ describe('turnkeeper check', () => {
 });
 
 describe('turnkeeper', () => {
+  it('does not mind a reader that has seen enough', () => {
+    const file = writeSpans(spansOf(...Array.from({ length: 2_000 }, () => turn('a', {}, [chat({ session: null })]))));
+    const command = `"${process.execPath}" "${bin}" check ${file} --format json | head -1`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
+    expect([stdout, stderr]).toEqual(['{\n', '']);
+  });
+
   it('explains itself, and tells its version', () => {
     expect(turnkeeper('--help')).toMatchObject({
       status: 0,

@@ -47,6 +47,8 @@ export interface Streams {
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const [command, ...rest] = argv;
+  // A reader that has seen enough, such as `head`, closes the pipe: no reason to fail.
+  if (streams === process) process.stdout.on('error', () => {});
   try {
     if (command === '--help' || command === '-h' || command === 'help') return print(streams, help);
     if (command === '--version') return print(streams, `${readVersion()}\n`);

@@ -4,7 +4,7 @@ import { isRecord } from '../sources/json.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The file that is read from the working directory when no other is named. */
-export const configurationFile = 'turnkeeper.config.json';
+const configurationFile = 'turnkeeper.config.json';
 
 /** What `turnkeeper.config.json` may say; the command line beats it. */
 export interface Configuration {

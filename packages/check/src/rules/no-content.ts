@@ -20,6 +20,9 @@ const names = [
   DEPRECATED_ATTR_GEN_AI_COMPLETION,
 ];
 
+const exact: ReadonlySet<string> = new Set(names);
+const shortest = Math.min(...names.map((name) => name.length));
+
 /** What people wrote and models answered stays out of traces, unless somebody wants it there. */
 export const noContent: Rule = {
   id: 'no-content',
@@ -43,7 +46,9 @@ export const noContent: Rule = {
 
 /** Some instrumentations number the messages, below the name: `….0.content`. */
 function contentOf(attributes: Attributes): readonly string[] {
-  return names.filter(
-    (name) => attributes[name] !== undefined || Object.keys(attributes).some((key) => key.startsWith(`${name}.`)),
-  );
+  const found = Object.keys(attributes).flatMap((key) => {
+    if (exact.has(key)) return [key];
+    return key.length > shortest ? names.filter((name) => key.startsWith(name) && key[name.length] === '.') : [];
+  });
+  return found.length < 2 ? found : names.filter((name) => found.includes(name));
 }

@@ -6,6 +6,7 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const comma = 0x2c;
 const colon = 0x3a;
+const dot = 0x2e;
 /** Deeper than any request of OTLP; what is deeper is left to the parser. */
 const deepest = 60;
 
@@ -18,6 +19,21 @@ const digitValues = Uint8Array.from({ length: 256 }, (_, byte) => {
   const value = '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase());
   return value === -1 ? 255 : value;
 });
+
+/** Bytes to compare with, four at a time. */
+export interface Pattern {
+  readonly words: readonly number[];
+  readonly tail: readonly number[];
+  readonly length: number;
+}
+
+/** A text of ASCII as a pattern. */
+export function patternOf(text: string): Pattern {
+  const bytes = Buffer.from(text, 'latin1');
+  const whole = Math.floor(bytes.length / 4);
+  const words = Array.from({ length: whole }, (_, at) => bytes.readInt32LE(at * 4));
+  return { words, tail: [...bytes.subarray(whole * 4)], length: bytes.length };
+}
 
 /** Says that some bytes are left to the full parser: they are no JSON, or JSON of a kind that is not read here. */
 export class NotUnderstood extends Error {
@@ -38,8 +54,10 @@ export class JsonBytes {
   /** Whether that text has an escape in it, so that its bytes are not its characters. */
   protected isEscaped = false;
   readonly #notUnderstood = new NotUnderstood();
+  #view: DataView = new DataView(new ArrayBuffer(0));
 
   protected open(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.bytes) this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.bytes = bytes;
     this.at = start;
     this.end = end;
@@ -137,11 +155,27 @@ export class JsonBytes {
     return bytes[at] === quote && at < this.end ? at : -1;
   }
 
-  /** Whether exactly these bytes stand here. */
-  protected isAhead(start: number, wanted: Uint8Array): boolean {
-    const { bytes } = this;
-    for (let at = 0; at < wanted.length; at += 1) if (bytes[start + at] !== wanted[at]) return false;
+  /** Whether exactly this stands here. */
+  protected isAhead(start: number, { words, tail, length }: Pattern): boolean {
+    if (start + length > this.end) return false;
+    let at = start;
+    for (let word = 0; word < words.length; word += 1, at += 4) {
+      if (this.#view.getInt32(at, true) !== words[word]) return false;
+    }
+    for (let byte = 0; byte < tail.length; byte += 1, at += 1) {
+      if (this.bytes[at] !== tail[byte]) return false;
+    }
     return true;
+  }
+
+  /** Whether what stands here, up to `end`, begins with one of these, each of which ends in a dot. */
+  protected beginsWith(prefixes: readonly Pattern[], start: number, end: number): boolean {
+    for (let at = 0; at < prefixes.length; at += 1) {
+      const prefix = prefixes[at];
+      if (prefix === undefined || start + prefix.length > end) continue;
+      if (this.bytes[start + prefix.length - 1] === dot && this.isAhead(start, prefix)) return true;
+    }
+    return false;
   }
 
   /** Eight hexadecimal digits as a number. */

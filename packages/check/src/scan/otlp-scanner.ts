@@ -1,8 +1,26 @@
-import { EVENT_RUN_START, LINK_KIND_PREVIOUS_TURN } from '@turnkeeper/instrumentation/semconv';
 import { combineTraceId, type Hash, hashBytes, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
 import { JsonBytes, NotUnderstood } from './json-bytes.ts';
-import { counted, kept, NameIndex, remarkable } from './names.ts';
+import { counted, kept } from './names.ts';
+import {
+  attributeNames,
+  beforeInteger,
+  beforeKey,
+  beforeText,
+  entryNames,
+  hasIsRemote,
+  isRemote,
+  keyNames,
+  prefixes,
+  requestNames,
+  required,
+  resourceNames,
+  scopeNames,
+  spanNames,
+  spanPatterns,
+  valueNames,
+  words,
+} from './otlp-names.ts';
 import { Processes } from './processes.ts';
 import {
   conversation,
@@ -16,36 +34,6 @@ import {
 } from './span-fields.ts';
 import { flag, type SpanRows } from './span-rows.ts';
 
-const requestNames = new NameIndex(['resourceSpans']);
-const resourceNames = new NameIndex(['resource', 'scopeSpans']);
-const scopeNames = new NameIndex(['spans']);
-const spanNames = new NameIndex([
-  'traceId',
-  'spanId',
-  'parentSpanId',
-  'flags',
-  'name',
-  'kind',
-  'startTimeUnixNano',
-  'endTimeUnixNano',
-  'attributes',
-  'events',
-  'links',
-  'status',
-]);
-/** Both ids, the name and both times: without one of them the parser has to say what is wrong. */
-const required = 0b1101_0011;
-const entryNames = new NameIndex(['traceId', 'spanId', 'attributes', 'name', 'code']);
-const keyNames = new NameIndex(['key', 'value']);
-const valueNames = new NameIndex(['stringValue', 'intValue']);
-const attributeNames = new NameIndex([...kept, ...counted, ...remarkable]);
-const words = new NameIndex([EVENT_RUN_START, LINK_KIND_PREVIOUS_TURN]);
-const prefixes = remarkable.map((name) => new Uint8Array(Buffer.from(`${name}.`)));
-const beforeKey = new Uint8Array(Buffer.from('{"key":"'));
-const beforeText = new Uint8Array(Buffer.from(',"value":{"stringValue":"'));
-
-const hasIsRemote = 0x100;
-const isRemote = 0x200;
 const quote = 0x22;
 const closeBrace = 0x7d;
 
@@ -67,6 +55,8 @@ export class OtlpScanner extends JsonBytes {
   readonly #innerEnds = new Int32Array(kept.length);
   readonly #hash: Hash = { high: 0, low: 0 };
   readonly #processes = new Processes();
+  /** By place in a span: the field that stood there last. */
+  readonly #fieldAt: number[] = [];
   #flags = 0;
   #links = 0;
 
@@ -143,9 +133,10 @@ export class OtlpScanner extends JsonBytes {
     this.#flags = 0;
     this.#links = 0;
     let [seen, kind, status, spanFlags] = [0, 0, 0, 0];
+    let place = 0;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
-      this.name();
-      const field = spanNames.find(this.bytes, this.textStart, this.textEnd);
+      const field = this.#spanField(place);
+      place += 1;
       if (field === -1) {
         this.skip();
         continue;
@@ -167,6 +158,20 @@ export class OtlpScanner extends JsonBytes {
     }
     if ((seen & required) !== required) this.giveUp();
     this.#finish(row, kind, status, spanFlags);
+  }
+
+  /** Reads the name of a span's field: most likely that which stood at this place in the span before. */
+  #spanField(place: number): number {
+    const likely = this.#fieldAt[place] ?? -1;
+    const pattern = spanPatterns[likely];
+    if (pattern !== undefined && this.isAhead(this.at, pattern)) {
+      this.at += pattern.length;
+      return likely;
+    }
+    this.name();
+    const field = spanNames.find(this.bytes, this.textStart, this.textEnd);
+    this.#fieldAt[place] = field;
+    return field;
   }
 
   #name(): void {
@@ -262,7 +267,7 @@ export class OtlpScanner extends JsonBytes {
   }
 
   #attribute(starts: Int32Array, ends: Int32Array, isOfSpan: boolean): void {
-    if (this.#plainAttribute(starts, ends)) return;
+    if (this.#plainAttribute(starts, ends, isOfSpan)) return;
     let field = -2;
     let isRead = false;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
@@ -272,7 +277,7 @@ export class OtlpScanner extends JsonBytes {
         this.text();
         if (this.isEscaped) this.giveUp();
         field = attributeNames.find(this.bytes, this.textStart, this.textEnd);
-        if (field === -1 && this.#isPrefixed(this.textStart, this.textEnd)) this.#flags |= flag.isFlawed;
+        if (field === -1 && this.beginsWith(prefixes, this.textStart, this.textEnd)) this.#flags |= flag.isFlawed;
       } else if (member === 1 && field !== -2 && !isRead) {
         isRead = true;
         if (field === -1) this.skip();
@@ -282,24 +287,26 @@ export class OtlpScanner extends JsonBytes {
     if (!isRead) this.giveUp();
   }
 
-  /** Nearly all attributes are `{"key":"…","value":{"stringValue":"…"}}`: these are read in one go, if nothing is odd. */
-  #plainAttribute(starts: Int32Array, ends: Int32Array): boolean {
+  /** Nearly all attributes are one of two kinds: these are read in one go, if nothing is odd about them. */
+  #plainAttribute(starts: Int32Array, ends: Int32Array, isOfSpan: boolean): boolean {
     if (!this.isAhead(this.at, beforeKey)) return false;
     const keyStart = this.at + beforeKey.length;
     const keyEnd = this.endOfPlainText(keyStart);
-    if (keyEnd === -1 || !this.isAhead(keyEnd + 1, beforeText)) return false;
-    const start = keyEnd + 1 + beforeText.length;
+    if (keyEnd === -1) return false;
+    const isText = this.isAhead(keyEnd + 1, beforeText);
+    if (!isText && !this.isAhead(keyEnd + 1, beforeInteger)) return false;
+    const start = keyEnd + 1 + (isText ? beforeText.length : beforeInteger.length);
     const end = this.endOfPlainText(start);
     const { bytes } = this;
     if (end === -1 || bytes[end + 1] !== closeBrace || bytes[end + 2] !== closeBrace) return false;
     const field = attributeNames.find(bytes, keyStart, keyEnd);
-    if (field >= kept.length || (field !== -1 && (starts[field] ?? 0) !== -1)) return false;
     if (field === -1) {
-      if (this.#isPrefixed(keyStart, keyEnd)) this.#flags |= flag.isFlawed;
-    } else {
+      if (this.beginsWith(prefixes, keyStart, keyEnd)) this.#flags |= flag.isFlawed;
+    } else if (isText) {
+      if (field >= kept.length || starts[field] !== -1) return false;
       starts[field] = start;
       ends[field] = end;
-    }
+    } else if (!isOfSpan || !this.#fields.takeCount(field - kept.length, start, end)) return false;
     this.at = end + 3;
     return true;
   }
@@ -326,19 +333,6 @@ export class OtlpScanner extends JsonBytes {
       ends[field] = this.textEnd;
     }
     if (this.nextMember()) this.giveUp();
-  }
-
-  /** Whether a key begins as one of those that are looked at in full, with more behind a dot. */
-  #isPrefixed(start: number, end: number): boolean {
-    const { bytes } = this;
-    const first = bytes[start];
-    if (first !== 0x67 && first !== 0x73 && first !== 0x74) return false;
-    return prefixes.some((prefix) => {
-      if (prefix.length > end - start) return false;
-      let at = prefix.length - 1;
-      while (at >= 0 && prefix[at] === bytes[start + at]) at -= 1;
-      return at < 0;
-    });
   }
 
   #finish(row: number, kind: number, status: number, spanFlags: number): void {

@@ -1,6 +1,6 @@
 import { type Capture, captureRecords } from '../capture.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
-import { nameOf, readBytes } from '../sources/bytes.ts';
+import { nameOf } from '../sources/bytes.ts';
 import { InputError } from '../sources/input-error.ts';
 import { captureLine } from '../sources/read-traces.ts';
 import type { CapturedSpan } from '../span.ts';
@@ -10,8 +10,7 @@ import { type Hash, hashTraceId } from './hash.ts';
 import { OtlpScanner } from './otlp-scanner.ts';
 import { Screen } from './screen.ts';
 import { SpanRows } from './span-rows.ts';
-
-const newline = 0x0a;
+import { walkLines } from './walk-lines.ts';
 
 /** What a scan of files gives: how much there is, and everything that may be wrong. */
 export interface ScanResult {
@@ -41,11 +40,12 @@ export async function scanFiles(
   const screen = new Screen(patience);
   const logs: CapturedLog[] = [];
   const metrics: CapturedMetric[] = [];
-  let seen = 0;
+  let [seen, lines] = [0, 0];
   for (const file of files) {
     let isEmpty = true;
     for await (const { bytes, start, end, number } of walkLines(file)) {
-      const scanned = screen.line(bytes, start, end);
+      lines += 1;
+      const scanned = screen.line(bytes, start, end, lines);
       if (scanned >= 0) {
         seen += scanned;
         isEmpty = false;
@@ -54,7 +54,7 @@ export async function scanFiles(
       }
       for (const batch of captureLine(textOf(bytes, start, end, number), nameOf(file), number, () => seen)) {
         isEmpty = false;
-        for (const span of batch.spans) screen.span(span);
+        for (const span of batch.spans) screen.span(span, lines);
         seen += batch.spans.length;
         logs.push(...batch.logs);
         metrics.push(...batch.metrics);
@@ -110,9 +110,16 @@ async function readTraces(
   const scanner = new OtlpScanner(rows);
   const hash: Hash = { high: 0, low: 0 };
   const isWanted = (high: number, low: number): boolean => wanted.has(screen.traces.find(high, low));
-  let seen = 0;
+  const ranges = screen.linesOf(wanted);
+  let [seen, lines, next, until] = [0, 0, 0, 0];
   for (const file of files) {
     for await (const { bytes, start, end, number } of walkLines(file)) {
+      lines += 1;
+      for (let range = ranges[next]; range !== undefined && range[0] <= lines; range = ranges[next]) {
+        until = Math.max(until, range[1]);
+        next += 1;
+      }
+      if (lines > until) continue;
       if (scanner.scan(bytes, start, end)) {
         const hasWanted = scanner.taken.some((row) => isWanted(rows.traceHigh[row] ?? 0, rows.traceLow[row] ?? 0));
         for (const row of scanner.taken) rows.give(row);
@@ -144,37 +151,6 @@ function linkedFrom(spans: readonly CapturedSpan[], screen: Screen, wanted: Read
     }
   }
   return all.size === wanted.size ? all : screen.complete(all);
-}
-
-interface LineBytes {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  /** From 1. */
-  readonly number: number;
-}
-
-/** The lines of a file as places in larger pieces of bytes, so that none is copied but those that two pieces share. */
-async function* walkLines(file: string): AsyncIterable<LineBytes> {
-  let number = 0;
-  let pending: Buffer[] = [];
-  for await (const chunk of readBytes(file)) {
-    let from = 0;
-    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
-      number += 1;
-      if (pending.length === 0) yield { bytes: chunk, start: from, end, number };
-      else {
-        const bytes = Buffer.concat([...pending, chunk.subarray(from, end)]);
-        pending = [];
-        yield { bytes, start: 0, end: bytes.length, number };
-      }
-      from = end + 1;
-    }
-    if (from < chunk.length) pending.push(chunk.subarray(from));
-  }
-  if (pending.length === 0) return;
-  const bytes = Buffer.concat(pending);
-  yield { bytes, start: 0, end: bytes.length, number: number + 1 };
 }
 
 function textOf(bytes: Buffer, start: number, end: number, number: number): string {

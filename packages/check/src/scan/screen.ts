@@ -34,6 +34,9 @@ export class Screen {
   readonly #lastSeen = new NumberList();
   readonly #spanCounts = new NumberList();
   readonly #turnCounts = new NumberList();
+  /** By trace: the lines of the input between which its spans are. */
+  readonly #firstLines = new NumberList();
+  readonly #lastLines = new NumberList();
   readonly #suspects = new Set<number>();
   /** Which sessions are in which traces: two numbers each. */
   readonly #memberTraces = new NumberList();
@@ -52,18 +55,18 @@ export class Screen {
   }
 
   /** Takes a line of OTLP's JSON: how many spans it has; -1 where it is of a kind that has to be parsed in full. */
-  line(bytes: Uint8Array, start: number, end: number): number {
+  line(bytes: Uint8Array, start: number, end: number, line: number): number {
     if (!this.#scanner.scan(bytes, start, end)) return -1;
-    for (const row of this.#scanner.taken) this.#add(row);
+    for (const row of this.#scanner.taken) this.#add(row, line);
     if (this.#seen - this.#sweptAt > this.#patience / looks) this.#sweep(this.#patience);
     return this.#scanner.taken.length;
   }
 
   /** Takes a span that was parsed in full: its trace is judged in full as well. */
-  span(span: CapturedSpan): void {
+  span(span: CapturedSpan, line: number): void {
     const hash = { high: 0, low: 0 };
     hashTraceId(span.traceId, hash);
-    const trace = this.#traceOf(hash.high, hash.low);
+    const trace = this.#traceOf(hash.high, hash.low, line);
     this.#suspects.add(trace);
     const session = sessionOf(span);
     if (session === undefined) return;
@@ -97,6 +100,12 @@ export class Screen {
     return wholeTraces;
   }
 
+  /** The lines of the input in which spans of some traces are: where to begin and where to end, by their beginning. */
+  linesOf(traces: ReadonlySet<number>): readonly (readonly [first: number, last: number])[] {
+    const lines = Array.from(traces, (trace) => [this.#firstLines.get(trace), this.#lastLines.get(trace)] as const);
+    return lines.toSorted(([left], [right]) => left - right);
+  }
+
   /** What is in all traces but these. */
   countWithout(traces: ReadonlySet<number>): CleanCounts {
     let [spans, turns] = [0, 0];
@@ -108,20 +117,23 @@ export class Screen {
     return { spans, turns };
   }
 
-  #traceOf(high: number, low: number): number {
+  #traceOf(high: number, low: number, line: number): number {
     const trace = this.traces.add(high, low);
     if (trace === this.#heads.length) {
       this.#heads.push(0);
       this.#lastSeen.push(0);
       this.#spanCounts.push(0);
       this.#turnCounts.push(0);
+      this.#firstLines.push(line);
+      this.#lastLines.push(line);
     }
+    this.#lastLines.set(trace, line);
     return trace;
   }
 
-  #add(row: number): void {
+  #add(row: number, line: number): void {
     const rows = this.#rows;
-    const trace = this.#traceOf(rows.traceHigh[row] ?? 0, rows.traceLow[row] ?? 0);
+    const trace = this.#traceOf(rows.traceHigh[row] ?? 0, rows.traceLow[row] ?? 0, line);
     const head = this.#heads.get(trace);
     if (head === 0) {
       // Something came after the trace was closed: only the whole of it can be judged.

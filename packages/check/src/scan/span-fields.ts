@@ -23,12 +23,17 @@ import {
 } from '@turnkeeper/instrumentation/semconv';
 import { counted, kept, NameIndex, numberOf } from './names.ts';
 
-/** Numbers of kept attributes. */
+/** The number of the kept attribute that is the session. */
 export const session: number = numberOf(ATTR_SESSION_ID);
+/** The conversation. */
 export const conversation: number = numberOf(ATTR_GEN_AI_CONVERSATION_ID);
+/** The engine: the span begins a run. */
 export const engine: number = numberOf(ATTR_TURNKEEPER_ENGINE_NAME);
+/** The engine's own session. */
 export const engineSession: number = numberOf(ATTR_TURNKEEPER_ENGINE_SESSION_ID);
+/** The response of a model. */
 export const responseId: number = numberOf(ATTR_GEN_AI_RESPONSE_ID);
+/** What a link means. */
 export const linkKind: number = numberOf(ATTR_TURNKEEPER_LINK_KIND);
 const operation = numberOf(ATTR_GEN_AI_OPERATION_NAME);
 const provider = numberOf(ATTR_GEN_AI_PROVIDER_NAME);
@@ -89,6 +94,20 @@ export class SpanFields {
     this.nameStart = 0;
     this.nameEnd = 0;
     this.runStarts = 0;
+  }
+
+  /** Takes a count that was not there yet, written in digits; whether it was one. */
+  takeCount(count: number, start: number, end: number): boolean {
+    const { bytes, counts } = this;
+    if (count < 0 || counts[count] !== -1 || end === start || end - start > 15) return false;
+    let value = 0;
+    for (let at = start; at < end; at += 1) {
+      const digit = (bytes[at] ?? 0) - 0x30;
+      if (digit < 0 || digit > 9) return false;
+      value = value * 10 + digit;
+    }
+    counts[count] = value;
+    return true;
   }
 
   /** Whether an attribute is there and not empty. */

@@ -12,7 +12,7 @@ import { captureOf, chat, spansOf, tool, turn } from '../testing/spans.ts';
 import { captureClickHouse, captureClickHouseTable, type ClickHouseQuery } from './clickhouse.ts';
 import { isRecord } from './json.ts';
 
-const chdb = startChdb();
+const chdb = await startChdb();
 if (chdb === undefined) console.warn('ClickHouse is not tried: chdb is not installed for this machine.');
 afterAll(() => chdb?.close());
 

@@ -85,8 +85,8 @@ describe('OTLP as JSON lines', () => {
       links: [{ traceId: 'f'.repeat(32), spanId: 'e'.repeat(16) }],
       resource: { 'service.name': 'shop' },
     });
-    expect(read1?.attributes['map']).toEqual(Object.assign(Object.create(null), { k: 'v' }));
-    expect(read1?.attributes['__proto__']).toBe('p');
+    expect(read1?.attributes['map']).toEqual({ k: 'v' });
+    expect(Object.entries(read1?.attributes ?? {})).toContainEqual(['__proto__', 'p']);
   });
 
   it('reads ids in base64, and enumerations by name', async () => {

@@ -119,9 +119,10 @@ function captureLink(link: JsonRecord): readonly SpanLink[] {
 
 /** Attributes as OTLP lists them: `[{ key, value: { stringValue } }]`. */
 export function attributesOf(list: unknown): Attributes {
-  const attributes: Record<string, unknown> = Object.create(null);
-  for (const { key, value } of recordsOf(list)) if (typeof key === 'string') attributes[key] = valueOf(value);
-  return attributes;
+  // Names such as __proto__ become names like any other.
+  return Object.fromEntries(
+    recordsOf(list).flatMap(({ key, value }) => (typeof key === 'string' ? [[key, valueOf(value)] as const] : [])),
+  );
 }
 
 function valueOf(value: unknown): unknown {

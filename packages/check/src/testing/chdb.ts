@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { isRecord, type JsonRecord } from '../sources/json.ts';
 import type { ClickHouseQuery } from '../sources/clickhouse.ts';
 import { type CapturedSpan, textOf } from '../span.ts';
@@ -28,14 +27,9 @@ export interface Chdb {
 }
 
 /** Starts the engine, with an empty table; undefined where it is not installed for this machine. */
-export function startChdb(): Chdb | undefined {
-  let session: ChdbSession;
-  try {
-    const { Session }: { readonly Session: new () => ChdbSession } = createRequire(import.meta.url)('chdb');
-    session = new Session();
-  } catch {
-    return undefined;
-  }
+export async function startChdb(): Promise<Chdb | undefined> {
+  const session = await openSession();
+  if (session === undefined) return undefined;
   const run = (sql: string): string => session.query(sql, 'JSONEachRow');
   run('CREATE DATABASE IF NOT EXISTS otel');
   run(table);
@@ -48,6 +42,15 @@ export function startChdb(): Chdb | undefined {
     },
     close: () => session.cleanup(),
   };
+}
+
+async function openSession(): Promise<ChdbSession | undefined> {
+  try {
+    const { Session } = await import('chdb');
+    return new Session();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Rows of ClickHouse's JSONEachRow format. */
