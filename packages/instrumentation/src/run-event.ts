@@ -8,6 +8,7 @@ export type RunEvent =
   | RunStart
   | RunEnd
   | RunWait
+  | RunState
   | SessionBind
   | SessionEnd
   | AgentStart
@@ -100,6 +101,15 @@ export interface RunWait extends InRun {
   readonly type: 'run.wait';
   /** What it waits for, in a low-cardinality word: `permission`, `answer`, … */
   readonly reason?: string | undefined;
+}
+
+/** The engine names a state that the run has come to: `pending`, `running`, … Its end is `run.end`. */
+export interface RunState extends InRun {
+  readonly type: 'run.state';
+  /** A low-cardinality word of the engine's. */
+  readonly state: string;
+  /** What it is about, where that is not the run as a whole: a low-cardinality word. */
+  readonly subject?: string | undefined;
 }
 
 /** The engine says, later than at the start, what it calls the conversation. */

@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, typ
 import { toHrTime, toStartTime } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call, CallEnd, CallStart, Recorder, Run, RunListener } from '../run.ts';
-import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunWait, Usage } from '../run-event.ts';
+import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunState, RunWait, Usage } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
 import type { Session, SessionSource } from '../session/session.ts';
 import { contentAttribute, type ContentOption } from './content.ts';
@@ -99,6 +99,12 @@ export class SpanRecorder implements Recorder {
   wait(run: Run, event: RunWait, at: Millis): void {
     const attributes = event.reason === undefined ? {} : { [semconv.ATTR_TURNKEEPER_WAIT_REASON]: event.reason };
     run.span?.addEvent(semconv.EVENT_RUN_WAIT, attributes, toHrTime(at));
+  }
+
+  state(run: Run, event: RunState, at: Millis): void {
+    const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_RUN_STATE]: event.state };
+    if (event.subject !== undefined) attributes[semconv.ATTR_TURNKEEPER_RUN_STATE_SUBJECT] = event.subject;
+    run.span?.addEvent(semconv.EVENT_RUN_STATE, attributes, toHrTime(at));
   }
 
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {

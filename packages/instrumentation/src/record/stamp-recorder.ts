@@ -40,6 +40,8 @@ export class StampRecorder implements Recorder {
 
   wait(): void {}
 
+  state(): void {}
+
   endCall(): void {}
 
   endRun(): void {}
