@@ -81,10 +81,18 @@ export interface RunStart extends InRun {
   /** Several agents take part: the run is a workflow of this name. */
   readonly workflow?: string | undefined;
   /** The agent runs outside this process. */
-  readonly remote?: { readonly address?: string | undefined; readonly port?: number | undefined } | undefined;
+  readonly remote?: Remote | undefined;
   /** Whose context the run starts in, if not that of the signal. The run waits until `Tap.caller` names it. */
   readonly caller?: CallerName | undefined;
   readonly input?: Content | undefined;
+}
+
+/** Where an agent runs that is not in this process. Without an address its span is none of a client. */
+export interface Remote {
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  /** Where a person can look at it. Without credentials or a query. */
+  readonly url?: string | undefined;
 }
 
 /** The run is over; what it left open is closed with it. */

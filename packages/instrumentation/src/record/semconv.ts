@@ -114,6 +114,8 @@ export const ATTR_ERROR_TYPE = 'error.type';
 export const ATTR_SERVICE_NAME = 'service.name';
 export const ATTR_SERVER_ADDRESS = 'server.address';
 export const ATTR_SERVER_PORT = 'server.port';
+/** Where a person can look at a remote agent's session. On the root span of a run. */
+export const ATTR_URL_FULL = 'url.full';
 
 // Deprecated: never written, looked for by the checker.
 

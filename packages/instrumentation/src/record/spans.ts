@@ -35,7 +35,7 @@ export class SpanRecorder implements Recorder {
     const span = this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
       {
-        kind: event.remote ? SpanKind.CLIENT : SpanKind.INTERNAL,
+        kind: event.remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT,
         startTime: toStartTime(at),
         attributes: {
           ...rootAttributes(run, event, operation),
@@ -164,6 +164,7 @@ function rootAttributes(run: Run, event: RunStart, operation: string | undefined
   }
   if (event.remote?.address !== undefined) attributes[semconv.ATTR_SERVER_ADDRESS] = event.remote.address;
   if (event.remote?.port !== undefined) attributes[semconv.ATTR_SERVER_PORT] = event.remote.port;
+  if (event.remote?.url !== undefined) attributes[semconv.ATTR_URL_FULL] = event.remote.url;
   return attributes;
 }
 
