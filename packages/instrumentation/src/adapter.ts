@@ -55,7 +55,7 @@ export interface Tap<Native> {
    * is forgotten.
    */
   run<T>(run: RunId, owners: readonly object[], work: () => T): T;
-  /** Delivers, then runs `work` in the scope of this signal. */
+  /** Delivers, then runs `work` in the scope of this signal. The carrier takes the context that `work` runs in along. */
   around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T;
   /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
   inside<T>(scope: Scope, work: () => T): T;
