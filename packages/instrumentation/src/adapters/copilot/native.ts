@@ -1,0 +1,287 @@
+import type { Millis, Remote, RunId, Usage } from '../../adapter.ts';
+
+/** What is observed of Copilot: a `CopilotClient` of `@github/copilot-sdk`, by its shape. */
+export interface CopilotClient {
+  createSession(config: never): Promise<object>;
+  resumeSession(sessionId: string, config: never): Promise<object>;
+}
+
+/** What Copilot's seams deliver: plain data, as recordings hold it. `session` is the engine's id of the session. */
+export type CopilotNative =
+  /** A session was created or resumed, or is about to be under an id that is known already. */
+  | {
+      readonly kind: 'opened';
+      readonly session: string;
+      readonly provider?: string | undefined;
+      readonly remote?: Remote | undefined;
+    }
+  | {
+      readonly kind: 'sent';
+      readonly run: RunId;
+      readonly session: string;
+      /** Sent to steer the turn that is going on, if there is one. */
+      readonly joins: boolean;
+      readonly input?: unknown;
+    }
+  /** `send` has returned: with the message's id, or it failed. */
+  | {
+      readonly kind: 'accepted';
+      readonly run: RunId;
+      readonly session: string;
+      readonly message?: string | undefined;
+      readonly failure?: string | undefined;
+    }
+  | {
+      readonly kind: 'event';
+      readonly session: string;
+      /** The sub-agent whose event it is; absent: the session's own. */
+      readonly agent?: string | undefined;
+      readonly event: CopilotEvent;
+      readonly at: Millis;
+      /** An id for a run that nobody here asked for, where the event can begin one. */
+      readonly fresh?: RunId | undefined;
+    }
+  /** The runtime asks something of the program: a listener or a handler is about to run. */
+  | { readonly kind: 'request'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
+  | { readonly kind: 'refused'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
+  /** Nothing will come of this session any more. */
+  | { readonly kind: 'closed'; readonly session: string; readonly why: 'disconnected' | 'create_failed' }
+  /** The runtime is told the trace context, or an event without meaning for a run is dispatched. */
+  | { readonly kind: 'place'; readonly session?: string | undefined; readonly agent?: string | undefined };
+
+/** What the runtime asks: `permission` and the like are events, these are requests. */
+export type CopilotRequest = 'answer' | 'plan' | 'mode' | 'hook' | 'system_message';
+
+/** The session events that say something about a run. */
+export type CopilotEvent =
+  | {
+      readonly type: 'prompt';
+      readonly message?: string | undefined;
+      readonly interaction?: string | undefined;
+      readonly isSteering: boolean;
+      readonly content?: unknown;
+    }
+  | { readonly type: 'turn_start'; readonly interaction?: string | undefined }
+  | { readonly type: 'turn_end' }
+  | { readonly type: 'answer'; readonly content?: unknown }
+  | { readonly type: 'model_start'; readonly model?: string | undefined }
+  | { readonly type: 'model_output' }
+  | {
+      readonly type: 'model_usage';
+      readonly model?: string | undefined;
+      readonly usage: Usage;
+      readonly response?: string | undefined;
+      readonly finish?: string | undefined;
+      readonly duration?: number | undefined;
+    }
+  | { readonly type: 'model_failure'; readonly error: string }
+  | { readonly type: 'model_end'; readonly outcome: string }
+  | { readonly type: 'tool_start'; readonly id: string; readonly tool: string; readonly input?: unknown }
+  /** A tool of the program is about to run; it may come before the tool's own start. */
+  | {
+      readonly type: 'tool_request';
+      readonly id: string;
+      readonly tool: string;
+      readonly owner?: string | undefined;
+      readonly input?: unknown;
+    }
+  | { readonly type: 'tool_end'; readonly id: string; readonly error?: string | undefined; readonly output?: unknown }
+  | {
+      readonly type: 'agent_start';
+      readonly id: string;
+      readonly agent: string;
+      readonly tool?: string | undefined;
+      readonly inBackground: boolean;
+    }
+  | {
+      readonly type: 'agent_end';
+      readonly id: string;
+      readonly outcome: 'ok' | 'cancelled' | 'error';
+      readonly output?: unknown;
+    }
+  | { readonly type: 'wait'; readonly reason: string; readonly tool?: string | undefined }
+  | { readonly type: 'compaction_start' }
+  | {
+      readonly type: 'compaction_end';
+      readonly error?: string | undefined;
+      readonly model?: string | undefined;
+      readonly usage: Usage;
+    }
+  | { readonly type: 'error'; readonly error: string }
+  | { readonly type: 'idle'; readonly wasAborted: boolean };
+
+/** A session's notification: whose event it is, and the event as one of those above where it is one. */
+export interface Notification {
+  readonly session: string;
+  readonly agent: string | undefined;
+  readonly event: CopilotEvent | undefined;
+}
+
+/** Undefined for what is no notification of a session's event. */
+export function readNotification(value: unknown): Notification | undefined {
+  if (!isRecord(value) || typeof value['sessionId'] !== 'string') return undefined;
+  const { event } = value;
+  if (!isRecord(event) || typeof event['type'] !== 'string') return undefined;
+  const agent = text(event['agentId']);
+  const data = isRecord(event['data']) ? event['data'] : {};
+  return { session: value['sessionId'], agent, event: readEvent(event['type'], data, agent) };
+}
+
+function readEvent(type: string, data: Record<string, unknown>, agent: string | undefined): CopilotEvent | undefined {
+  switch (type) {
+    case 'assistant.streaming_delta':
+    case 'assistant.message_delta':
+    case 'assistant.message_start':
+      return { type: 'model_output' };
+    case 'user.message': {
+      const { messageId, interactionId, delivery, content } = data;
+      const isSteering = delivery === 'steering';
+      return { type: 'prompt', message: text(messageId), interaction: text(interactionId), isSteering, content };
+    }
+    case 'assistant.turn_start':
+      return { type: 'turn_start', interaction: text(data['interactionId']) };
+    case 'assistant.turn_end':
+      return { type: 'turn_end' };
+    case 'assistant.message':
+      return { type: 'answer', content: data['content'] };
+    case 'model.call_start':
+      return { type: 'model_start', model: text(data['model']) };
+    case 'assistant.usage':
+      return {
+        type: 'model_usage',
+        model: text(data['model']),
+        usage: readUsage(data),
+        response: text(data['apiCallId']),
+        finish: text(data['finishReason']),
+        duration: count(data['duration']),
+      };
+    case 'model.call_failure':
+      return {
+        type: 'model_failure',
+        error: word(data['statusCode']) ?? word(data['errorType']) ?? word(data['failureKind']) ?? 'model_error',
+      };
+    case 'model.call_finished':
+      return { type: 'model_end', outcome: word(data['outcome']) ?? 'error' };
+    case 'session.error':
+      return { type: 'error', error: word(data['statusCode']) ?? word(data['errorType']) ?? 'session_error' };
+    case 'session.idle':
+      return { type: 'idle', wasAborted: data['aborted'] === true };
+    case 'session.compaction_start':
+      return { type: 'compaction_start' };
+    case 'session.compaction_complete': {
+      const used = isRecord(data['compactionTokensUsed']) ? data['compactionTokensUsed'] : {};
+      const error = data['success'] === false ? (word(data['statusCode']) ?? 'compaction_failed') : undefined;
+      return { type: 'compaction_end', error, model: text(used['model']), usage: readUsage(used) };
+    }
+    case 'permission.requested': {
+      if (data['resolvedByHook'] === true) return undefined;
+      const asked = isRecord(data['permissionRequest']) ? data['permissionRequest'] : {};
+      return { type: 'wait', reason: 'permission', tool: text(asked['toolCallId']) };
+    }
+    case 'user_input.requested':
+    case 'elicitation.requested':
+      return { type: 'wait', reason: 'answer', tool: text(data['toolCallId']) };
+    default:
+      return type.startsWith('subagent.') ? readAgent(type, data, agent) : readTool(type, data);
+  }
+}
+
+function readTool(type: string, data: Record<string, unknown>): CopilotEvent | undefined {
+  const { toolCallId: id, toolName, arguments: input } = data;
+  if (typeof id !== 'string') return undefined;
+  const tool = text(toolName) ?? 'unknown';
+  switch (type) {
+    case 'tool.execution_start':
+      return { type: 'tool_start', id, tool, input };
+    case 'external_tool.requested':
+      return { type: 'tool_request', id, tool, owner: text(data['sessionId']), input };
+    case 'tool.execution_complete': {
+      const failed = data['success'] === false;
+      const code = isRecord(data['error']) ? word(data['error']['code']) : undefined;
+      return { type: 'tool_end', id, error: failed ? (code ?? 'tool_error') : undefined, output: data['result'] };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Older runtimes say no `agentId`: there the tool call that started a sub-agent names it. */
+function readAgent(type: string, data: Record<string, unknown>, agent: string | undefined): CopilotEvent | undefined {
+  const tool = text(data['toolCallId']);
+  const id = agent ?? tool;
+  if (id === undefined) return undefined;
+  switch (type) {
+    case 'subagent.started': {
+      const inBackground = data['executionMode'] === 'background';
+      return { type: 'agent_start', id, agent: text(data['agentName']) ?? 'sub-agent', tool, inBackground };
+    }
+    case 'subagent.completed':
+      return { type: 'agent_end', id, outcome: data['cancelled'] === true ? 'cancelled' : 'ok' };
+    case 'subagent.failed':
+      return { type: 'agent_end', id, outcome: 'error' };
+    default:
+      return undefined;
+  }
+}
+
+/** Providers differ in whether `inputTokens` holds the cached ones; where it cannot, they are added. */
+function readUsage(data: Record<string, unknown>): Usage {
+  const cacheRead = count(data['cacheReadTokens']);
+  const cacheWrite = count(data['cacheWriteTokens']);
+  const input = count(data['inputTokens']);
+  const cached = (cacheRead ?? 0) + (cacheWrite ?? 0);
+  return {
+    input: input !== undefined && cached > input ? input + cached : input,
+    output: count(data['outputTokens']),
+    cacheRead,
+    cacheWrite,
+    reasoning: count(data['reasoningTokens']),
+  };
+}
+
+/** The session's id in a request of the runtime's. */
+export function sessionOf(params: unknown): string | undefined {
+  return isRecord(params) ? text(params['sessionId']) : undefined;
+}
+
+/** What a session's configuration tells: its id where the caller chose it, and who serves its model. */
+export function readConfig(value: unknown): {
+  readonly id: string | undefined;
+  readonly isCloud: boolean;
+  readonly provider: string | undefined;
+} {
+  if (!isRecord(value)) return { id: undefined, isCloud: false, provider: undefined };
+  const { sessionId, cloud, provider } = value;
+  return {
+    id: text(sessionId),
+    isCloud: cloud !== undefined && cloud !== null,
+    provider: isRecord(provider) ? (text(provider['type']) ?? 'openai') : undefined,
+  };
+}
+
+/** An address that may be shown: without user, password, query and fragment. Undefined for what is no web address. */
+export function readUrl(value: unknown): { readonly url: string; readonly host: string } | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
+  const { protocol, host, hostname, pathname } = new URL(value);
+  return protocol === 'https:' || protocol === 'http:'
+    ? { url: `${protocol}//${host}${pathname}`, host: hostname }
+    : undefined;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+/** A status, or a short word; an engine's sentences may quote a user. */
+export function word(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+}

@@ -1,0 +1,294 @@
+import type { Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { CopilotEvent, CopilotNative } from './native.ts';
+import { translateWork } from './work.ts';
+
+/** One prompt and what comes of it; or work that nobody here asked for. */
+export interface Turn {
+  readonly run: RunId;
+  /** Upkeep that is no turn of the conversation. */
+  readonly task: string | undefined;
+  /** Whether `run.start` was said: at once, but for a message that is to join a turn going on. */
+  isStarted: boolean;
+  /** Whether the runtime works on it. */
+  hasBegun: boolean;
+  /** The runtime's id of the message, once it has accepted it. */
+  message: string | undefined;
+  interaction: string | undefined;
+  /** What went wrong last; a model's answer mends it. */
+  error: string | undefined;
+  answer: unknown;
+  models: number;
+  /** The open model call of each agent; the session's own under the empty name. */
+  readonly open: Map<string, ModelCall>;
+  /** The sub-agents at work. */
+  readonly agents: Set<string>;
+  readonly tools: Set<string>;
+  /** Tools that were asked for in a session of the runtime's own, by call. */
+  readonly asked: Map<string, string>;
+}
+
+/** A model call of which the runtime has told the start. */
+export interface ModelCall {
+  readonly call: string;
+  error?: string | undefined;
+  usage?: Extract<CopilotEvent, { type: 'model_usage' }> | undefined;
+}
+
+/** What is known of one session. */
+export interface SessionState {
+  readonly id: string;
+  provider: string;
+  remote: Remote | undefined;
+  /** The model that answered last: what upkeep will ask. */
+  model: string | undefined;
+  /** The turns, first the one that the runtime works on; the others wait in its queue. */
+  readonly turns: Turn[];
+  /** Which sub-agent a session of the runtime's own belongs to. */
+  readonly owners: Map<string, string>;
+}
+
+/** What is known of one client: its sessions, the one that was quiet longest first. */
+export interface CopilotState {
+  readonly sessions: Map<string, SessionState>;
+}
+
+/** How many sessions one client remembers. */
+const MAX_SESSIONS = 1_000;
+
+/** Copilot's own name where no other provider is configured. */
+const PROVIDER = 'github';
+
+export function start(): CopilotState {
+  return { sessions: new Map() };
+}
+
+export function* translate(native: CopilotNative, state: CopilotState): Iterable<RunEvent> {
+  switch (native.kind) {
+    case 'opened': {
+      const session = sessionIn(state, native.session);
+      session.provider = native.provider ?? session.provider;
+      session.remote = native.remote ?? session.remote;
+      return;
+    }
+    case 'sent':
+      yield* send(native, sessionIn(state, native.session));
+      return;
+    case 'accepted':
+      yield* accept(native, sessionIn(state, native.session));
+      return;
+    case 'event':
+      for (const event of translateEvent(native, sessionIn(state, native.session))) {
+        yield event.at === undefined ? { ...event, at: native.at } : event;
+      }
+      return;
+    case 'request': {
+      const turn = current(state.sessions.get(native.session));
+      if (turn && WAITS.has(native.request))
+        yield { type: 'run.wait', run: turn.run, at: native.at, reason: native.request };
+      return;
+    }
+    case 'refused': {
+      const turn = current(state.sessions.get(native.session));
+      const { request: subject, at } = native;
+      if (turn) yield { type: 'run.state', run: turn.run, at, state: 'request_refused', subject };
+      return;
+    }
+    case 'closed':
+      yield* close(native.why, state.sessions.get(native.session));
+      return;
+    case 'place':
+      return;
+  }
+}
+
+/** The requests that a person answers. */
+const WAITS: ReadonlySet<string> = new Set(['answer', 'plan', 'mode']);
+
+export function scope(native: CopilotNative, state: CopilotState): Scope | null | undefined {
+  if (native.kind === 'place' && native.session === undefined) return undefined;
+  if (native.kind !== 'place' && native.kind !== 'event' && native.kind !== 'request') return undefined;
+  const turn = current(state.sessions.get(native.session ?? ''));
+  // The connection's loop belongs to whoever opened it: what is in nobody's run must not run in theirs.
+  if (!turn) return null;
+  const { run, tools, agents } = turn;
+  if (native.kind === 'request') return { run };
+  const tool = native.kind === 'event' ? toolOf(native.event) : undefined;
+  if (tool !== undefined && tools.has(tool)) return { run, call: tool };
+  return native.agent !== undefined && agents.has(native.agent) ? { run, call: native.agent } : { run };
+}
+
+function toolOf(event: CopilotEvent): string | undefined {
+  if (event.type === 'tool_request') return event.id;
+  return event.type === 'wait' ? event.tool : undefined;
+}
+
+function sessionIn(state: CopilotState, id: string): SessionState {
+  const known = state.sessions.get(id);
+  const session = known ?? newSession(id);
+  state.sessions.delete(id);
+  state.sessions.set(id, session);
+  if (known === undefined && state.sessions.size > MAX_SESSIONS) {
+    const quiet = [...state.sessions].find(([, { turns }]) => turns.length === 0);
+    if (quiet) state.sessions.delete(quiet[0]);
+  }
+  return session;
+}
+
+function newSession(id: string): SessionState {
+  return { id, provider: PROVIDER, remote: undefined, model: undefined, turns: [], owners: new Map() };
+}
+
+/** The turn that the runtime works on, or will next. */
+function current(session: SessionState | undefined): Turn | undefined {
+  return session?.turns.find(({ isStarted }) => isStarted);
+}
+
+function* send(native: Extract<CopilotNative, { kind: 'sent' }>, session: SessionState): Iterable<RunEvent> {
+  const turn = newTurn(native.run);
+  const isBusy = session.turns.length > 0;
+  session.turns.push(turn);
+  // A message that steers belongs to the turn it steers, unless the runtime makes it one of its own.
+  if (!(isBusy && native.joins)) yield* begin(turn, native.session, session, { input: native.input });
+}
+
+function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: SessionState): Iterable<RunEvent> {
+  const turn = session.turns.find(({ run }) => run === native.run);
+  if (!turn) return;
+  turn.message = native.message;
+  if (native.failure !== undefined) yield* end(turn, session, { kind: 'error', type: native.failure });
+}
+
+function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
+  for (const turn of session ? [...session.turns] : []) yield* end(turn, session, { kind: 'error', type: why });
+}
+
+function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
+  const { event, agent, at } = native;
+  if (agent === undefined) {
+    const turn = current(session);
+    switch (event.type) {
+      case 'prompt':
+        yield* prompt(native, event, session);
+        return;
+      case 'idle':
+        yield* idle(event.wasAborted, session);
+        return;
+      case 'error':
+        if (turn) turn.error = event.error;
+        return;
+      case 'answer':
+        if (turn) turn.answer = event.content;
+        return;
+      case 'wait':
+        if (turn) yield { type: 'run.wait', run: turn.run, reason: event.reason };
+        return;
+      default:
+        break;
+    }
+  }
+  const turn = yield* working(native, session);
+  if (!turn) return;
+  yield* translateWork(event, { turn, session, agent, at });
+  if (turn.task !== undefined && event.type === 'compaction_end') {
+    yield* end(turn, session, event.error === undefined ? { kind: 'ok' } : { kind: 'error', type: event.error });
+  }
+}
+
+/** The runtime begins to work on a message: one that was sent here, or somebody else's. */
+function* prompt(
+  native: Extract<CopilotNative, { kind: 'event' }>,
+  event: Extract<CopilotEvent, { type: 'prompt' }>,
+  session: SessionState,
+): Iterable<RunEvent> {
+  const { turns } = session;
+  const { message, interaction } = event;
+  const own =
+    turns.find((turn) => !turn.hasBegun && turn.message !== undefined && turn.message === message) ??
+    turns.find((turn) => !turn.hasBegun && turn.message === undefined);
+  if (event.isSteering) {
+    if (own && !own.isStarted) turns.splice(turns.indexOf(own), 1);
+    return;
+  }
+  const working = turns.find(({ hasBegun }) => hasBegun);
+  if (!own && working && (interaction === undefined || interaction === working.interaction)) return;
+  if (working) yield* end(working, session, { kind: 'ok' });
+  const turn = own ?? newTurn(native.fresh ?? native.session);
+  if (own) turns.splice(turns.indexOf(own), 1);
+  turns.unshift(turn);
+  turn.interaction = interaction;
+  turn.hasBegun = true;
+  if (!turn.isStarted) {
+    yield* begin(turn, native.session, session, { input: event.content, caller: own ? own.run : native.session });
+  }
+}
+
+/** The turn that this work belongs to; work that nobody asked for begins one. */
+function* working(
+  native: Extract<CopilotNative, { kind: 'event' }>,
+  session: SessionState,
+): Generator<RunEvent, Turn | undefined> {
+  const ongoing = current(session);
+  if (ongoing) {
+    ongoing.hasBegun ||= native.fresh !== undefined;
+    return ongoing;
+  }
+  if (native.fresh === undefined) return undefined;
+  const turn = newTurn(native.fresh, native.event.type === 'compaction_start' ? 'compact' : undefined);
+  turn.hasBegun = true;
+  if (native.event.type === 'turn_start') turn.interaction = native.event.interaction;
+  session.turns.unshift(turn);
+  yield* begin(turn, native.session, session, { caller: native.session });
+  return turn;
+}
+
+/** What has begun is done. What was accepted before an abort is dropped by the runtime; what came after is still to come. */
+function* idle(wasAborted: boolean, session: SessionState): Iterable<RunEvent> {
+  for (const turn of [...session.turns]) {
+    if (turn.hasBegun) yield* end(turn, session, wasAborted ? { kind: 'cancelled' } : { kind: 'ok' });
+    else if ((wasAborted || !turn.isStarted) && turn.message !== undefined) {
+      yield* end(turn, session, { kind: 'cancelled' });
+    }
+  }
+}
+
+function newTurn(run: RunId, task?: string): Turn {
+  return {
+    run,
+    task,
+    isStarted: false,
+    hasBegun: false,
+    message: undefined,
+    interaction: undefined,
+    error: undefined,
+    answer: undefined,
+    models: 0,
+    open: new Map(),
+    agents: new Set(),
+    tools: new Set(),
+    asked: new Map(),
+  };
+}
+
+function* begin(
+  turn: Turn,
+  id: string,
+  { provider, remote }: SessionState,
+  { input, caller }: { readonly input?: unknown; readonly caller?: string },
+): Iterable<RunEvent> {
+  turn.isStarted = true;
+  const { run, task } = turn;
+  yield { type: 'run.start', run, agent: 'copilot', provider, session: id, remote, task, caller, input: () => input };
+}
+
+function* end(turn: Turn, session: SessionState | undefined, outcome: Outcome): Iterable<RunEvent> {
+  const at = session?.turns.indexOf(turn) ?? -1;
+  if (at >= 0) session?.turns.splice(at, 1);
+  if (!turn.isStarted) return;
+  const failed: Outcome = turn.error === undefined ? outcome : { kind: 'error', type: turn.error };
+  yield {
+    type: 'run.end',
+    run: turn.run,
+    outcome: outcome.kind === 'ok' ? failed : outcome,
+    output: () => turn.answer,
+  };
+}

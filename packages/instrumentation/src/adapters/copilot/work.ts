@@ -1,0 +1,151 @@
+import type { Millis, Outcome, RunEvent } from '../../adapter.ts';
+import type { CopilotEvent } from './native.ts';
+import type { ModelCall, SessionState, Turn } from './translate.ts';
+
+/** Where work shows. */
+export interface Place {
+  readonly turn: Turn;
+  readonly session: SessionState;
+  /** The sub-agent at work; absent: the session's own agent. */
+  readonly agent: string | undefined;
+  readonly at: Millis;
+}
+
+/** The calls of a turn: of the model, of tools, and of sub-agents. */
+export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunEvent> {
+  const { turn, agent } = place;
+  const { run } = turn;
+  switch (event.type) {
+    case 'model_start':
+      yield* startModel(event.model, place);
+      return;
+    case 'model_output': {
+      const call = turn.open.get(agent ?? '')?.call;
+      if (call !== undefined) yield { type: 'model.output', run, call };
+      return;
+    }
+    case 'model_usage': {
+      const call = turn.open.get(agent ?? '');
+      turn.error = agent === undefined ? undefined : turn.error;
+      if (call) call.usage = event;
+      else yield* endModel(yield* startModel(event.model, place, event.duration), place, { kind: 'ok' }, event);
+      return;
+    }
+    case 'model_failure': {
+      const call = turn.open.get(agent ?? '');
+      if (call) call.error = event.error;
+      return;
+    }
+    case 'model_end':
+      yield* endModel(turn.open.get(agent ?? ''), place, outcomeOf(event.outcome));
+      return;
+    case 'turn_end':
+      yield* endModel(turn.open.get(agent ?? ''), place, { kind: 'ok' });
+      return;
+    case 'compaction_start':
+      yield* startModel(place.session.model, place);
+      return;
+    case 'compaction_end': {
+      const { error, usage, model } = event;
+      const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
+      yield* endModel(turn.open.get(agent ?? ''), place, outcome, { type: 'model_usage', usage, model });
+      return;
+    }
+    case 'tool_start':
+    case 'tool_request':
+      yield* startTool(event, place);
+      return;
+    case 'tool_end': {
+      const { id, error, output } = event;
+      turn.tools.delete(id);
+      const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
+      yield { type: 'tool.end', run, call: id, outcome, output: () => output };
+      return;
+    }
+    case 'agent_start': {
+      const { id, agent: name, tool, inBackground } = event;
+      turn.agents.add(id);
+      // The tool call that starts an agent in the background is over long before the agent.
+      const within = inBackground ? undefined : tool;
+      yield { type: 'agent.start', run, call: id, within, agent: name, provider: place.session.provider };
+      return;
+    }
+    case 'agent_end': {
+      const { id, outcome } = event;
+      if (!turn.agents.delete(id)) return;
+      yield* endModel(turn.open.get(id), { ...place, agent: id }, outcomeOf('cancelled'));
+      yield { type: 'agent.end', run, call: id, outcome: outcomeOf(outcome, 'agent_error') };
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+function* startModel(
+  model: string | undefined,
+  { turn, session, agent, at }: Place,
+  duration = 0,
+): Generator<RunEvent, ModelCall> {
+  const lost = turn.open.get(agent ?? '');
+  if (lost) yield* endModel(lost, { turn, session, agent, at }, outcomeOf('unfinished'));
+  turn.models += 1;
+  const call: ModelCall = { call: `model-${turn.models}` };
+  turn.open.set(agent ?? '', call);
+  session.model = model ?? session.model;
+  const { provider } = session;
+  yield { type: 'model.start', run: turn.run, call: call.call, within: agent, model, provider, at: at - duration };
+  return call;
+}
+
+function* endModel(
+  open: ModelCall | undefined,
+  { turn, agent }: Place,
+  outcome: Outcome,
+  told = open?.usage,
+): Iterable<RunEvent> {
+  if (!open) return;
+  turn.open.delete(agent ?? '');
+  const type = open.error;
+  yield {
+    type: 'model.end',
+    run: turn.run,
+    call: open.call,
+    outcome: type !== undefined && outcome.kind !== 'cancelled' ? { kind: 'error', type } : outcome,
+    usage: told?.usage,
+    model: told?.model,
+    response: told?.response,
+    finish: told?.finish === undefined ? undefined : [told.finish === 'tool_calls' ? 'tool_call' : told.finish],
+  };
+}
+
+/** A request to run a tool names no agent, and may come before the tool's start: the runtime's own session tells whose it is. */
+function* startTool(
+  event: Extract<CopilotEvent, { type: 'tool_start' | 'tool_request' }>,
+  { turn, session, agent }: Place,
+): Iterable<RunEvent> {
+  const { id, tool, input } = event;
+  const owner = event.type === 'tool_request' ? event.owner : turn.asked.get(id);
+  if (owner !== undefined && owner !== session.id) {
+    if (event.type === 'tool_request') turn.asked.set(id, owner);
+    else if (agent !== undefined) session.owners.set(owner, agent);
+  }
+  if (turn.tools.has(id)) return;
+  turn.tools.add(id);
+  const within = event.type === 'tool_request' ? ownerOf(owner, turn, session) : agent;
+  yield { type: 'tool.start', run: turn.run, call: id, within, tool, callId: id, input: () => input };
+}
+
+/** The sub-agent of a session of the runtime's own: the one it is known for, else the only one at work. */
+function ownerOf(owner: string | undefined, turn: Turn, { id, owners }: SessionState): string | undefined {
+  if (owner === undefined || owner === id) return undefined;
+  const known = owners.get(owner);
+  if (known !== undefined && turn.agents.has(known)) return known;
+  const [only, ...others] = turn.agents;
+  return others.length === 0 ? only : undefined;
+}
+
+function outcomeOf(word: string, type = word): Outcome {
+  if (word === 'ok' || word === 'success') return { kind: 'ok' };
+  return word === 'cancelled' ? { kind: 'cancelled' } : { kind: 'error', type };
+}
