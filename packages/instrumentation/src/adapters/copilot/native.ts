@@ -108,6 +108,7 @@ export type CopilotEvent =
       readonly usage: Usage;
     }
   | { readonly type: 'error'; readonly error: string }
+  | { readonly type: 'abort' }
   | { readonly type: 'idle'; readonly wasAborted: boolean };
 
 /** A session's notification: whose event it is, and the event as one of those above where it is one. */
@@ -164,6 +165,8 @@ function readEvent(type: string, data: Record<string, unknown>, agent: string | 
       return { type: 'model_end', outcome: word(data['outcome']) ?? 'error' };
     case 'session.error':
       return { type: 'error', error: word(data['statusCode']) ?? word(data['errorType']) ?? 'session_error' };
+    case 'abort':
+      return { type: 'abort' };
     case 'session.idle':
       return { type: 'idle', wasAborted: data['aborted'] === true };
     case 'session.compaction_start':

@@ -11,6 +11,8 @@ export interface Turn {
   isStarted: boolean;
   /** Whether the runtime works on it. */
   hasBegun: boolean;
+  /** Whether it was aborted, at work or in the queue: the runtime drops it. */
+  wasAborted: boolean;
   /** The runtime's id of the message, once it has accepted it. */
   message: string | undefined;
   interaction: string | undefined;
@@ -170,8 +172,12 @@ function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, sess
       case 'prompt':
         yield* prompt(native, event, session);
         return;
+      case 'abort':
+        abort(session);
+        return;
       case 'idle':
-        yield* idle(event.wasAborted, session);
+        if (event.wasAborted) abort(session);
+        yield* settle(session);
         return;
       case 'error':
         if (turn) turn.error = event.error;
@@ -211,14 +217,24 @@ function* prompt(
   }
   const working = turns.find(({ hasBegun }) => hasBegun);
   if (!own && working && (interaction === undefined || interaction === working.interaction)) return;
-  if (working) yield* end(working, session, { kind: 'ok' });
   const turn = own ?? newTurn(native.fresh ?? native.session);
+  turn.wasAborted = false;
+  yield* supersede(turn, session);
   if (own) turns.splice(turns.indexOf(own), 1);
   turns.unshift(turn);
   turn.interaction = interaction;
   turn.hasBegun = true;
   if (!turn.isStarted) {
     yield* begin(turn, native.session, session, { input: event.content, caller: own ? own.run : native.session });
+  }
+}
+
+/** The runtime works on one turn at a time: with the next one, the last is over, also where no idle told so. */
+function* supersede(next: Turn, session: SessionState): Iterable<RunEvent> {
+  for (const turn of [...session.turns]) {
+    if (turn === next) continue;
+    if (turn.wasAborted) yield* end(turn, session, { kind: 'cancelled' });
+    else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
   }
 }
 
@@ -241,13 +257,17 @@ function* working(
   return turn;
 }
 
-/** What has begun is done. What was accepted before an abort is dropped by the runtime; what came after is still to come. */
-function* idle(wasAborted: boolean, session: SessionState): Iterable<RunEvent> {
+/** What is at work, and what the runtime had accepted, is dropped; what is still on its way to the runtime is not. */
+function abort({ turns }: SessionState): void {
+  for (const turn of turns) turn.wasAborted ||= turn.hasBegun || turn.message !== undefined;
+}
+
+/** What has begun is done, what was aborted is too, and what was to steer has steered or never will. */
+function* settle(session: SessionState): Iterable<RunEvent> {
   for (const turn of [...session.turns]) {
-    if (turn.hasBegun) yield* end(turn, session, wasAborted ? { kind: 'cancelled' } : { kind: 'ok' });
-    else if ((wasAborted || !turn.isStarted) && turn.message !== undefined) {
-      yield* end(turn, session, { kind: 'cancelled' });
-    }
+    const isStale = !turn.isStarted && turn.message !== undefined;
+    if (turn.wasAborted || isStale) yield* end(turn, session, { kind: 'cancelled' });
+    else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
   }
 }
 
@@ -257,6 +277,7 @@ function newTurn(run: RunId, task?: string): Turn {
     task,
     isStarted: false,
     hasBegun: false,
+    wasAborted: false,
     message: undefined,
     interaction: undefined,
     error: undefined,
