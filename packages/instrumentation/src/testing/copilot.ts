@@ -2,7 +2,11 @@ import { RuntimeConnection, CopilotClient, approveAll, type SessionConfig, type 
 import { trace } from '@opentelemetry/api';
 import { startModelServer, type ModelServer, type ScriptFunction } from '@turnkeeper/model-server';
 import { openCopilot, type CopilotOptions, type OpenCopilot } from '@turnkeeper/model-server/copilot';
-import { startCopilotRuntime, type CopilotRuntime, type CopilotRuntimeOptions } from '@turnkeeper/model-server/copilot-runtime';
+import {
+  startCopilotRuntime,
+  type CopilotRuntime,
+  type CopilotRuntimeOptions,
+} from '@turnkeeper/model-server/copilot-runtime';
 import { copilot } from '../adapters/copilot/index.ts';
 import { observe, type Observation, type ObserveOptions } from '../observe.ts';
 import { currentSession } from '../session/active-session.ts';
@@ -21,7 +25,12 @@ export const weather: Tool = {
 };
 
 /** A sub-agent that the model can delegate to. */
-export const researcher = { name: 'researcher', displayName: 'Researcher', description: 'Looks things up', prompt: 'Look.' };
+export const researcher = {
+  name: 'researcher',
+  displayName: 'Researcher',
+  description: 'Looks things up',
+  prompt: 'Look.',
+};
 
 /** What the model answers, by a marker in the prompt; anything else is echoed. */
 export function scriptAnswers(): ScriptFunction {
@@ -30,7 +39,13 @@ export function scriptAnswers(): ScriptFunction {
     toolCalls: [
       {
         name: 'task',
-        arguments: { agent_type: 'researcher', description: 'look', name: 'helper', prompt: 'DELEGATED #weather', mode },
+        arguments: {
+          agent_type: 'researcher',
+          description: 'look',
+          name: 'helper',
+          prompt: 'DELEGATED #weather',
+          mode,
+        },
       },
     ],
   });

@@ -91,7 +91,7 @@ export async function startCopilotRuntime(options: CopilotRuntimeOptions = {}): 
     },
   };
 
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     const connection = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket));
     connections.set(socket, connection);
     socket.on('close', () => connections.delete(socket));

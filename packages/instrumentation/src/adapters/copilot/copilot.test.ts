@@ -206,7 +206,7 @@ describe('a prompt', () => {
       "invoke_agent copilot [session own-1] run.start (error disconnected)
         chat test-model (error disconnected)"
     `);
-    await expect(session.send('too late')).rejects.toThrow();
+    await expect(session.send('too late')).rejects.toThrow('Session not found');
     expect(world.tracing.capture.index.runs).toHaveLength(2);
     expect(world.tracing.capture.index.runs[1]?.root.status).toBe('error');
   });
@@ -287,8 +287,14 @@ describe('a sub-agent', () => {
 describe('the trace context', () => {
   test('of the turn goes to the runtime and comes back to the tools', async () => {
     const seen: (string | undefined)[] = [];
-    const tool = { ...weather, handler: (_: unknown, { traceparent }: { traceparent?: string }) => void seen.push(traceparent) };
-    const { client, config } = await world.open({ tools: [tool], client: { telemetry: { exporterType: 'file', filePath: '/dev/null' } } });
+    const tool = {
+      ...weather,
+      handler: (_: unknown, { traceparent }: { traceparent?: string }) => void seen.push(traceparent),
+    };
+    const { client, config } = await world.open({
+      tools: [tool],
+      client: { telemetry: { exporterType: 'file', filePath: '/dev/null' } },
+    });
     const session = await client.createSession({ ...config, sessionId: 'own-1' });
     await session.sendAndWait('#weather');
     const traceId = world.tracing.capture.index.runs[0]?.root.traceId;

@@ -44,6 +44,8 @@ export type CopilotNative =
   /** The runtime asks something of the program: a listener or a handler is about to run. */
   | { readonly kind: 'request'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
   | { readonly kind: 'refused'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
+  /** The program asks to abort what it has sent. */
+  | { readonly kind: 'abort'; readonly session: string }
   /** Nothing will come of this session any more. */
   | { readonly kind: 'closed'; readonly session: string; readonly why: 'disconnected' | 'create_failed' }
   /** The runtime is told the trace context, or an event without meaning for a run is dispatched. */

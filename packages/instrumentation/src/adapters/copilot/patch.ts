@@ -152,6 +152,10 @@ function watchSession(session: object, client: CopilotClient, tap: Tap<CopilotNa
       );
     });
   });
+  const abort = wrapMethod(session, 'abort', (proceed, args) => {
+    tap.deliver({ kind: 'abort', session: id() });
+    return proceed(...args);
+  });
   const closed = wrapMethod(session, '_markDisconnected', (proceed, args) => {
     const successor = new Map(registeredIn(client)).get(id());
     const result = proceed(...args);
@@ -161,7 +165,7 @@ function watchSession(session: object, client: CopilotClient, tap: Tap<CopilotNa
     }
     return result;
   });
-  return [send, closed];
+  return [send, abort, closed];
 }
 
 /** Notifications and, because they start inside, the program's listeners, permission handlers and tools. */

@@ -11,6 +11,8 @@ export interface Turn {
   isStarted: boolean;
   /** Whether the runtime works on it. */
   hasBegun: boolean;
+  /** Whether the program has asked for an abort since it was sent. */
+  isDoomed: boolean;
   /** Whether it was aborted, at work or in the queue: the runtime drops it. */
   wasAborted: boolean;
   /** The runtime's id of the message, once it has accepted it. */
@@ -22,8 +24,8 @@ export interface Turn {
   models: number;
   /** The open model call of each agent; the session's own under the empty name. */
   readonly open: Map<string, ModelCall>;
-  /** The sub-agents at work. */
-  readonly agents: Set<string>;
+  /** The sub-agents at work, each with the tool call that waits for it. */
+  readonly agents: Map<string, string | undefined>;
   readonly tools: Set<string>;
   /** Tools that were asked for in a session of the runtime's own, by call. */
   readonly asked: Map<string, string>;
@@ -95,6 +97,9 @@ export function* translate(native: CopilotNative, state: CopilotState): Iterable
       if (turn) yield { type: 'run.state', run: turn.run, at, state: 'request_refused', subject };
       return;
     }
+    case 'abort':
+      for (const turn of state.sessions.get(native.session)?.turns ?? []) turn.isDoomed = true;
+      return;
     case 'closed':
       yield* close(native.why, state.sessions.get(native.session));
       return;
@@ -161,7 +166,7 @@ function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: 
 }
 
 function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
-  for (const turn of session ? [...session.turns] : []) yield* end(turn, session, { kind: 'error', type: why });
+  for (const turn of session?.turns.slice() ?? []) yield* end(turn, session, { kind: 'error', type: why });
 }
 
 function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
@@ -215,8 +220,8 @@ function* prompt(
     if (own && !own.isStarted) turns.splice(turns.indexOf(own), 1);
     return;
   }
-  const working = turns.find(({ hasBegun }) => hasBegun);
-  if (!own && working && (interaction === undefined || interaction === working.interaction)) return;
+  const ongoing = turns.find(({ hasBegun }) => hasBegun);
+  if (!own && ongoing && (interaction === undefined || interaction === ongoing.interaction)) return;
   const turn = own ?? newTurn(native.fresh ?? native.session);
   turn.wasAborted = false;
   yield* supersede(turn, session);
@@ -231,7 +236,7 @@ function* prompt(
 
 /** The runtime works on one turn at a time: with the next one, the last is over, also where no idle told so. */
 function* supersede(next: Turn, session: SessionState): Iterable<RunEvent> {
-  for (const turn of [...session.turns]) {
+  for (const turn of session.turns.slice()) {
     if (turn === next) continue;
     if (turn.wasAborted) yield* end(turn, session, { kind: 'cancelled' });
     else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
@@ -257,14 +262,20 @@ function* working(
   return turn;
 }
 
-/** What is at work, and what the runtime had accepted, is dropped; what is still on its way to the runtime is not. */
+/**
+ * The runtime has dropped what was at work and what was in its queue. It may say so only after it has accepted the next
+ * message: where the program asked for the abort, what it sent before is meant, else what was accepted.
+ */
 function abort({ turns }: SessionState): void {
-  for (const turn of turns) turn.wasAborted ||= turn.hasBegun || turn.message !== undefined;
+  const isOurs = turns.some(({ isDoomed }) => isDoomed);
+  for (const turn of turns) {
+    turn.wasAborted ||= isOurs ? turn.isDoomed : turn.hasBegun || turn.message !== undefined;
+  }
 }
 
 /** What has begun is done, what was aborted is too, and what was to steer has steered or never will. */
 function* settle(session: SessionState): Iterable<RunEvent> {
-  for (const turn of [...session.turns]) {
+  for (const turn of session.turns.slice()) {
     const isStale = !turn.isStarted && turn.message !== undefined;
     if (turn.wasAborted || isStale) yield* end(turn, session, { kind: 'cancelled' });
     else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
@@ -277,6 +288,7 @@ function newTurn(run: RunId, task?: string): Turn {
     task,
     isStarted: false,
     hasBegun: false,
+    isDoomed: false,
     wasAborted: false,
     message: undefined,
     interaction: undefined,
@@ -284,7 +296,7 @@ function newTurn(run: RunId, task?: string): Turn {
     answer: undefined,
     models: 0,
     open: new Map(),
-    agents: new Set(),
+    agents: new Map(),
     tools: new Set(),
     asked: new Map(),
   };

@@ -59,27 +59,33 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       const { id, error, output } = event;
       turn.tools.delete(id);
       const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
+      // The runtime may tell of the tool's end before it tells of the agent's that the tool has waited for.
+      for (const [waitedFor, tool] of turn.agents) if (tool === id) yield* endAgent(waitedFor, place, outcome);
       yield { type: 'tool.end', run, call: id, outcome, output: () => output };
       return;
     }
     case 'agent_start': {
       const { id, agent: name, tool, inBackground } = event;
-      turn.agents.add(id);
       // The tool call that starts an agent in the background is over long before the agent.
       const within = inBackground ? undefined : tool;
+      turn.agents.set(id, within);
       yield { type: 'agent.start', run, call: id, within, agent: name, provider: place.session.provider };
       return;
     }
     case 'agent_end': {
-      const { id, outcome } = event;
-      if (!turn.agents.delete(id)) return;
-      yield* endModel(turn.open.get(id), { ...place, agent: id }, outcomeOf('cancelled'));
-      yield { type: 'agent.end', run, call: id, outcome: outcomeOf(outcome, 'agent_error') };
+      yield* endAgent(event.id, place, outcomeOf(event.outcome, 'agent_error'));
       return;
     }
     default:
       return;
   }
+}
+
+function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEvent> {
+  const { turn } = place;
+  if (!turn.agents.delete(id)) return;
+  yield* endModel(turn.open.get(id), { ...place, agent: id }, outcomeOf('cancelled'));
+  yield { type: 'agent.end', run: turn.run, call: id, outcome };
 }
 
 function* startModel(
@@ -141,7 +147,7 @@ function ownerOf(owner: string | undefined, turn: Turn, { id, owners }: SessionS
   if (owner === undefined || owner === id) return undefined;
   const known = owners.get(owner);
   if (known !== undefined && turn.agents.has(known)) return known;
-  const [only, ...others] = turn.agents;
+  const [only, ...others] = turn.agents.keys();
   return others.length === 0 ? only : undefined;
 }
 
