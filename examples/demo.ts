@@ -31,6 +31,16 @@ const DEMOS: Readonly<Record<string, { readonly title: string; readonly argument
       './examples/pi/conversation.ts',
     ],
   },
+  copilot: {
+    title: 'Three turns with the real Copilot runtime; the platform calls them conv-42, Copilot otherwise',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/copilot/telemetry.ts',
+      './examples/copilot/conversation.ts',
+    ],
+  },
 };
 
 const asked = process.argv.slice(2);

@@ -16,6 +16,8 @@ export interface CopilotOptions {
   readonly tools?: readonly Tool[];
   /** What the client is to be told besides. */
   readonly client?: Pick<CopilotClientOptions, 'onGetTraceContext' | 'telemetry'>;
+  /** The class of the client: another copy of the SDK has its own. */
+  readonly Client?: typeof CopilotClient;
 }
 
 /** A real Copilot runtime in a home of its own, which goes with it. */
@@ -35,12 +37,13 @@ export async function openCopilot({
   api = 'completions',
   tools = [],
   client: given = {},
+  Client = CopilotClient,
 }: CopilotOptions): Promise<OpenCopilot> {
   const home = await mkdtemp(join(tmpdir(), 'turnkeeper-copilot-'));
   // The SDK unpacks its runtime once, beside whatever else caches: here for all homes.
   const cache = join(tmpdir(), 'turnkeeper-copilot-runtime');
   await mkdir(cache, { recursive: true });
-  const client = new CopilotClient({
+  const client = new Client({
     ...given,
     baseDirectory: home,
     workingDirectory: home,
