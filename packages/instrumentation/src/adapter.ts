@@ -89,4 +89,6 @@ export interface Patch {
   readonly module: string;
   readonly export: string;
   readonly methods?: readonly string[];
+  /** Whether this call is on a target of the engine's: a class may serve others too. All are, where this is absent. */
+  readonly accepts?: (target: object, args: readonly unknown[]) => boolean;
 }
