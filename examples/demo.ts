@@ -41,6 +41,16 @@ const DEMOS: Readonly<Record<string, { readonly title: string; readonly argument
       './examples/copilot/conversation.ts',
     ],
   },
+  flame: {
+    title: 'Two sessions on a stand-in of Flame; one is called as its SessionContext says, the other by itself',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/flame/telemetry.ts',
+      './examples/flame/batch.ts',
+    ],
+  },
 };
 
 const asked = process.argv.slice(2);

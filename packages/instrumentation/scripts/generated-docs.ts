@@ -10,6 +10,7 @@ const root = new URL('../../../', import.meta.url);
 /** How people call an engine. */
 const TITLES: Readonly<Record<EngineName, string>> = {
   copilot: 'GitHub Copilot',
+  flame: 'Flame',
   'openai-agents': 'OpenAI Agents',
   pi: 'Pi',
 };
