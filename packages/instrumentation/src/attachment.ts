@@ -327,7 +327,9 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #contextOf(scope: Scope): Context | undefined {
-    return this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
+    const within = this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
+    if (!within || scope.span === undefined) return within;
+    return this.#settings.recorder.below?.(within, scope.span) ?? within;
   }
 
   #after(milliseconds: number, work: () => void): () => void {

@@ -64,6 +64,8 @@ export interface Recorder {
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void;
   /** An engine has said that a session is over. */
   endSession(session: Session, at: Millis): void;
+  /** This context, below a span of the engine's own, a W3C `traceparent`, where the engine's spans are the only ones. */
+  below?(context: Context, span: string): Context | undefined;
 }
 
 /** What a listener beside the spans hears of the same. */
