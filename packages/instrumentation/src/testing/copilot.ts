@@ -110,10 +110,10 @@ export async function startCloudWorld(options: CopilotRuntimeOptions = {}): Prom
   return { tracing, runtime, client, observation, config, [Symbol.asyncDispose]: () => things.disposeAsync() };
 }
 
-/** Waits until this holds; fails after two seconds. */
+/** Waits until this holds; fails after ten seconds. */
 export async function until(holds: () => boolean): Promise<void> {
   for (let waited = 0; !holds(); waited += 5) {
-    if (waited > 2_000) throw new Error('It did not come about within two seconds.');
+    if (waited > 10_000) throw new Error('It did not come about within ten seconds.');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,10 +1,14 @@
+import { context, trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { refusal, type CopilotRuntime, type CopilotRuntimeOptions } from '@turnkeeper/model-server/copilot-runtime';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
 
 const url = 'https://github.com/copilot/tasks/cloud-1?token=secret';
+
+// Real processes, which share the machine with other tests.
+vi.setConfig({ testTimeout: 30_000 });
 
 let world: CloudWorld;
 afterEach(() => world[Symbol.asyncDispose]());
@@ -44,7 +48,6 @@ describe('a cloud session', () => {
   test('is on the platform’s id where its creator has one, also before it is known whose it is', async () => {
     const { client, config, tracing } = await start(early);
     const span = tracing.tracer.startSpan('POST /tasks');
-    const { context, trace } = await import('@opentelemetry/api');
     await context.with(trace.setSpan(context.active(), span), () =>
       withSession('conv-42', () => client.createSession({ ...config, cloud: {} })),
     );
@@ -289,6 +292,19 @@ describe('a session', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('takes its turn’s trace context along, and its creator’s before', async () => {
+    const { client, config, runtime, tracing } = await start();
+    const request = tracing.tracer.startSpan('POST /tasks');
+    const session = await context.with(trace.setSpan(context.active(), request), () => client.createSession(config));
+    await session.sendAndWait('hello');
+    const { root } = tracing.capture.index.runs[0]!;
+    const sent = new Map(runtime.requests.map(({ method, params }) => [method, params]));
+    const { traceId, spanId } = request.spanContext();
+    expect(sent.get('session.create')?.['traceparent']).toBe(`00-${traceId}-${spanId}-01`);
+    expect(sent.get('session.send')?.['traceparent']).toBe(`00-${root.traceId}-${root.spanId}-01`);
+    expect(sent.get('session.send')).not.toHaveProperty('baggage');
+  });
+
   test('whose runtime goes away ends with it', async () => {
     const { client, config, runtime, tracing } = await start({
       send: async ({ sessionId }, playing) => {
@@ -316,6 +332,28 @@ describe('a session', () => {
     expect(tracing.capture.tree()).toMatchInlineSnapshot(
       `"invoke_agent copilot [session own-1] run.start (error -32001)"`,
     );
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('that is to be steered too late begins a turn of the one who steered', async () => {
+    const { client, config, tracing } = await start({
+      send: ({ sessionId, prompt, mode }, playing) => {
+        const [session, message] = [String(sessionId), String(prompt)];
+        const data = { content: prompt, messageId: message, interactionId: message, delivery: 'queued' };
+        setImmediate(() => {
+          const begun = playing.emit(session, 'user.message', data);
+          if (mode === 'immediate') void begun.then(() => playing.emit(session, 'session.idle', {}));
+        });
+        return { messageId: message };
+      },
+    });
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    const idle = new Promise<void>((resolve) => session.on('session.idle', () => resolve()));
+    await withSession('conv-1', () => session.send('first'));
+    await withSession('conv-2', () => session.send({ prompt: 'second', mode: 'immediate' }));
+    await idle;
+    expect(tracing.capture).toHaveSession('conv-1', { turns: 1 });
+    expect(tracing.capture).toHaveSession('conv-2', { turns: 1 });
     expect(tracing.capture).toPassChecks();
   });
 

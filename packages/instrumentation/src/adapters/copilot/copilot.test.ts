@@ -1,8 +1,14 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { researcher, startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
+
+// Real processes, which share the machine with other tests.
+vi.setConfig({ testTimeout: 30_000 });
 
 let world: CopilotWorld;
 beforeEach(async () => {
@@ -142,14 +148,17 @@ describe('a prompt', () => {
   });
 
   test('that steers is part of the turn it steers', async () => {
-    const { client, config } = await world.open();
+    const steering = {
+      ...weather,
+      handler: async () => void (await session.send({ prompt: 'rather this', mode: 'immediate' })),
+    };
+    const { client, config } = await world.open({ tools: [steering] });
     const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    const idle = new Promise<void>((resolve) => session.on('session.idle', () => resolve()));
-    await session.send('first');
-    await session.send({ prompt: 'rather this', mode: 'immediate' });
-    await idle;
-    expect(world.tracing.capture).toHaveSession('own-1', { turns: 1 });
-    expect(world.tracing.capture).toPassChecks();
+    await session.sendAndWait('#weather');
+    const { capture } = world.tracing;
+    expect(world.server.requests.at(-1)?.lastUserText).toContain('rather this');
+    expect(capture).toHaveSession('own-1', { turns: 1 });
+    expect(capture).toPassChecks();
   });
 
   test('that is retried by the runtime stays one turn', async () => {
@@ -284,23 +293,31 @@ describe('a sub-agent', () => {
   });
 });
 
-describe('the trace context', () => {
-  test('of the turn goes to the runtime and comes back to the tools', async () => {
-    const seen: (string | undefined)[] = [];
-    const tool = {
-      ...weather,
-      handler: (_: unknown, { traceparent }: { traceparent?: string }) => void seen.push(traceparent),
-    };
-    const { client, config } = await world.open({
-      tools: [tool],
-      client: { telemetry: { exporterType: 'file', filePath: '/dev/null' } },
-    });
+describe('a runtime with telemetry of its own', () => {
+  test('has no spans of ours beside its own; sessions are resolved, and tools work below its spans', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-test-'));
+    const filePath = join(folder, 'runtime.jsonl');
+    const telemetry = { exporterType: 'file', filePath };
+    const { client, config, observation } = await world.open({ client: { telemetry } });
     const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.sendAndWait('#weather');
-    const traceId = world.tracing.capture.index.runs[0]?.root.traceId;
-    expect(seen.map((header) => header?.split('-')[1])).toEqual([traceId]);
-  });
+    const answer = await withSession('conv-42', () => session.sendAndWait('#weather'));
+    await client.stop();
+    const lines = (await readFile(filePath, 'utf8')).split('\n').filter((line) => line !== '');
+    await rm(folder, { recursive: true });
 
+    expect(answer?.data.content).toBe('rain for conv-42');
+    expect(observation.runs()).toMatchObject([
+      { session: { id: 'conv-42', source: 'context' }, engine: { name: 'copilot', sessionId: 'own-1' } },
+    ]);
+    expect(world.tracing.capture.spans.map(({ name }) => name)).toEqual(['SELECT weather']);
+    const [work] = world.tracing.capture.spans;
+    expect(work?.attributes['session.id']).toBe('conv-42');
+    const tool = lines.map((line) => JSON.parse(line)).find(({ name }) => name === 'execute_tool weather');
+    expect([work?.traceId, work?.parentSpanId]).toEqual([tool.traceId, tool.spanId]);
+  });
+});
+
+describe('the trace context', () => {
   test('is the program’s own where it has one', async () => {
     const own = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
     let asked = 0;

@@ -1,6 +1,7 @@
 import type { Adapter } from '../../adapter.ts';
 import type { CopilotClient, CopilotNative } from './native.ts';
 import { attach, patches } from './patch.ts';
+import { tracesItself } from './reading.ts';
 import { scope, start, translate, type CopilotState } from './translate.ts';
 
 /** GitHub Copilot: one `CopilotClient` of `@github/copilot-sdk`, with all its sessions. */
@@ -11,6 +12,7 @@ export const copilot: Adapter<CopilotClient, CopilotNative, CopilotState> = {
   translate,
   scope,
   attach,
+  tracesItself,
   patches,
 };
 

@@ -85,6 +85,8 @@ export type CopilotEvent =
       readonly id: string;
       readonly tool: string;
       readonly owner?: string | undefined;
+      /** The runtime's own span of it, where it traces itself. */
+      readonly span?: string | undefined;
       readonly input?: unknown;
     }
   | { readonly type: 'tool_end'; readonly id: string; readonly error?: string | undefined; readonly output?: unknown }
@@ -199,7 +201,7 @@ function readTool(type: string, data: Record<string, unknown>): CopilotEvent | u
     case 'tool.execution_start':
       return { type: 'tool_start', id, tool, input };
     case 'external_tool.requested':
-      return { type: 'tool_request', id, tool, owner: text(data['sessionId']), input };
+      return { type: 'tool_request', id, tool, owner: text(data['sessionId']), span: text(data['traceparent']), input };
     case 'tool.execution_complete': {
       const failed = data['success'] === false;
       const code = isRecord(data['error']) ? word(data['error']['code']) : undefined;

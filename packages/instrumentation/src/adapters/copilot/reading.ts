@@ -25,6 +25,16 @@ export function remoteOf(client: CopilotClient, isCloud: boolean, address: strin
   };
 }
 
+/** Whether the runtime was started with its own telemetry on. What a runtime elsewhere does, nobody tells. */
+export function tracesItself(client: CopilotClient): boolean {
+  const options: unknown = Reflect.get(client, 'options');
+  if (isRecord(options) && options['telemetry'] !== undefined) return true;
+  const environment: unknown = Reflect.get(client, 'resolvedEnv');
+  const connection: unknown = Reflect.get(client, 'connectionConfig');
+  const isOwn = !isRecord(connection) || connection['kind'] !== 'uri';
+  return isOwn && isRecord(environment) && environment['COPILOT_OTEL_ENABLED'] === 'true';
+}
+
 /** Of all that a propagator writes, what Copilot takes: it knows no baggage. */
 export function placeOf(carrier: Carrier): Record<string, string> {
   const { traceparent, tracestate } = carrier;

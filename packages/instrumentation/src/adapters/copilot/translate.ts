@@ -120,8 +120,12 @@ export function scope(native: CopilotNative, state: CopilotState): Scope | null 
   const { run, tools, agents } = turn;
   if (native.kind === 'request') return { run };
   const tool = native.kind === 'event' ? toolOf(native.event) : undefined;
-  if (tool !== undefined && tools.has(tool)) return { run, call: tool };
+  if (tool !== undefined && tools.has(tool)) return { run, call: tool, span: spanOf(native) };
   return native.agent !== undefined && agents.has(native.agent) ? { run, call: native.agent } : { run };
+}
+
+function spanOf(native: CopilotNative): string | undefined {
+  return native.kind === 'event' && native.event.type === 'tool_request' ? native.event.span : undefined;
 }
 
 function toolOf(event: CopilotEvent): string | undefined {
