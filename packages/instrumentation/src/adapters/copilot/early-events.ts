@@ -13,6 +13,9 @@ export interface Creation {
   failed(): void;
 }
 
+/** What can come early. */
+type Early = Extract<CopilotNative, { kind: 'event' | 'request' | 'refused' }>;
+
 interface Held {
   readonly natives: CopilotNative[];
   /** The creations that this session could have come of: those under way at its first sign. */
@@ -54,7 +57,8 @@ export class EarlyEvents {
   }
 
   /** Requests outlast events: what the program was asked, and did not answer, must not get lost. */
-  hold(session: string, native: CopilotNative): void {
+  hold(session: string, signal: Early): void {
+    const native = { ...signal, at: this.#tap.now() };
     const held = this.#sessions.get(session) ?? { natives: [], candidates: new Set(this.#creations) };
     if (held.natives.length === 0 && this.#sessions.size >= MAX_SESSIONS) {
       this.#tap.warn(`more than ${MAX_SESSIONS} sessions are early: the events of one are lost`);

@@ -37,13 +37,24 @@ export type CopilotNative =
       /** The sub-agent whose event it is; absent: the session's own. */
       readonly agent?: string | undefined;
       readonly event: CopilotEvent;
-      readonly at: Millis;
+      /** When it came, where it is delivered later. */
+      readonly at?: Millis | undefined;
       /** An id for a run that nobody here asked for, where the event can begin one. */
       readonly fresh?: RunId | undefined;
     }
   /** The runtime asks something of the program: a listener or a handler is about to run. */
-  | { readonly kind: 'request'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
-  | { readonly kind: 'refused'; readonly session: string; readonly request: CopilotRequest; readonly at: Millis }
+  | {
+      readonly kind: 'request';
+      readonly session: string;
+      readonly request: CopilotRequest;
+      readonly at?: Millis | undefined;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly session: string;
+      readonly request: CopilotRequest;
+      readonly at?: Millis | undefined;
+    }
   /** The program asks to abort what it has sent. */
   | { readonly kind: 'abort'; readonly session: string }
   /** Nothing will come of this session any more. */
@@ -74,7 +85,8 @@ export type CopilotEvent =
       readonly usage: Usage;
       readonly response?: string | undefined;
       readonly finish?: string | undefined;
-      readonly duration?: number | undefined;
+      /** When the call began, as far as the runtime tells: of use where it has told of no call. */
+      readonly began?: Millis | undefined;
     }
   | { readonly type: 'model_failure'; readonly error: string }
   | { readonly type: 'model_end'; readonly outcome: string }
@@ -122,17 +134,23 @@ export interface Notification {
   readonly event: CopilotEvent | undefined;
 }
 
-/** Undefined for what is no notification of a session's event. */
-export function readNotification(value: unknown): Notification | undefined {
+/** Undefined for what is no notification of a session's event. `now` is read where an event tells how long ago it began. */
+export function readNotification(value: unknown, now: () => Millis): Notification | undefined {
   if (!isRecord(value) || typeof value['sessionId'] !== 'string') return undefined;
   const { event } = value;
   if (!isRecord(event) || typeof event['type'] !== 'string') return undefined;
   const agent = text(event['agentId']);
   const data = isRecord(event['data']) ? event['data'] : {};
-  return { session: value['sessionId'], agent, event: readEvent(event['type'], data, agent) };
+  return { session: value['sessionId'], agent, event: readEvent(event['type'], { data, agent, now }) };
 }
 
-function readEvent(type: string, data: Record<string, unknown>, agent: string | undefined): CopilotEvent | undefined {
+interface EventData {
+  readonly data: Record<string, unknown>;
+  readonly agent: string | undefined;
+  readonly now: () => Millis;
+}
+
+function readEvent(type: string, { data, agent, now }: EventData): CopilotEvent | undefined {
   switch (type) {
     case 'assistant.streaming_delta':
     case 'assistant.message_delta':
@@ -158,7 +176,7 @@ function readEvent(type: string, data: Record<string, unknown>, agent: string | 
         usage: readUsage(data),
         response: text(data['apiCallId']),
         finish: text(data['finishReason']),
-        duration: count(data['duration']),
+        began: now() - Math.max(0, count(data['duration']) ?? 0),
       };
     case 'model.call_failure':
       return {

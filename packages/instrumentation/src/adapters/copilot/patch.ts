@@ -183,12 +183,12 @@ function observeNotifications(
     return event?.type !== 'model_output' || silent.delete(key);
   };
   const undo = wrapMethod(client, 'handleSessionEventNotification', (proceed, args) => {
-    const notification = readNotification(args[0]);
+    const notification = readNotification(args[0], () => tap.now());
     if (!notification) return proceed(...args);
     const { session, agent, event } = notification;
     if (!event || !isNews(notification)) return tap.around({ kind: 'place', session, agent }, () => proceed(...args));
     const fresh: RunId | undefined = BEGINNINGS.has(event.type) ? tap.mint() : undefined;
-    const native: CopilotNative = { kind: 'event', session, agent, event, at: tap.now(), fresh };
+    const native = { kind: 'event', session, agent, event, fresh } as const;
     // The SDK knows no such session yet, and drops what it does not know.
     if (early.isExpecting && !registeredIn(client).has(session)) {
       early.hold(session, native);
@@ -210,10 +210,10 @@ function observeRequests(
       const session = sessionOf(args[0]);
       if (session === undefined) return proceed(...args);
       const isEarly = early.isExpecting && !registeredIn(client).has(session);
-      const native: CopilotNative = { kind: 'request', session, request, at: tap.now() };
+      const native = { kind: 'request', session, request } as const;
       const done = (_value: unknown, failure?: { readonly error: unknown }): void => {
         if (!failure) return;
-        const refused: CopilotNative = { kind: 'refused', session, request, at: tap.now() };
+        const refused = { kind: 'refused', session, request } as const;
         if (!isEarly) {
           tap.deliver(refused);
           return;

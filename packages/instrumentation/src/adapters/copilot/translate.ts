@@ -29,6 +29,8 @@ export interface Turn {
   readonly tools: Set<string>;
   /** Tools that were asked for in a session of the runtime's own, by call. */
   readonly asked: Map<string, string>;
+  /** Which sub-agent a session of the runtime's own belongs to. */
+  readonly owners: Map<string, string>;
 }
 
 /** A model call of which the runtime has told the start. */
@@ -47,8 +49,6 @@ export interface SessionState {
   model: string | undefined;
   /** The turns, first the one that the runtime works on; the others wait in its queue. */
   readonly turns: Turn[];
-  /** Which sub-agent a session of the runtime's own belongs to. */
-  readonly owners: Map<string, string>;
 }
 
 /** What is known of one client: its sessions, the one that was quiet longest first. */
@@ -82,7 +82,7 @@ export function* translate(native: CopilotNative, state: CopilotState): Iterable
       return;
     case 'event':
       for (const event of translateEvent(native, sessionIn(state, native.session))) {
-        yield event.at === undefined ? { ...event, at: native.at } : event;
+        yield event.at === undefined && native.at !== undefined ? { ...event, at: native.at } : event;
       }
       return;
     case 'request': {
@@ -146,7 +146,7 @@ function sessionIn(state: CopilotState, id: string): SessionState {
 }
 
 function newSession(id: string): SessionState {
-  return { id, provider: PROVIDER, remote: undefined, model: undefined, turns: [], owners: new Map() };
+  return { id, provider: PROVIDER, remote: undefined, model: undefined, turns: [] };
 }
 
 /** The turn that the runtime works on, or will next. */
@@ -174,7 +174,7 @@ function* close(why: 'disconnected' | 'create_failed', session: SessionState | u
 }
 
 function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
-  const { event, agent, at } = native;
+  const { event, agent } = native;
   if (agent === undefined) {
     const turn = current(session);
     switch (event.type) {
@@ -203,7 +203,7 @@ function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, sess
   }
   const turn = yield* working(native, session);
   if (!turn) return;
-  yield* translateWork(event, { turn, session, agent, at });
+  yield* translateWork(event, { turn, session, agent });
   if (turn.task !== undefined && event.type === 'compaction_end') {
     yield* end(turn, session, event.error === undefined ? { kind: 'ok' } : { kind: 'error', type: event.error });
   }
@@ -303,6 +303,7 @@ function newTurn(run: RunId, task?: string): Turn {
     agents: new Map(),
     tools: new Set(),
     asked: new Map(),
+    owners: new Map(),
   };
 }
 

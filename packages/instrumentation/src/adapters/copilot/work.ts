@@ -8,7 +8,6 @@ export interface Place {
   readonly session: SessionState;
   /** The sub-agent at work; absent: the session's own agent. */
   readonly agent: string | undefined;
-  readonly at: Millis;
 }
 
 /** The calls of a turn: of the model, of tools, and of sub-agents. */
@@ -28,7 +27,7 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       const call = turn.open.get(agent ?? '');
       turn.error = agent === undefined ? undefined : turn.error;
       if (call) call.usage = event;
-      else yield* endModel(yield* startModel(event.model, place, event.duration), place, { kind: 'ok' }, event);
+      else yield* endModel(yield* startModel(event.model, place, event.began), place, { kind: 'ok' }, event);
       return;
     }
     case 'model_failure': {
@@ -90,17 +89,17 @@ function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEven
 
 function* startModel(
   model: string | undefined,
-  { turn, session, agent, at }: Place,
-  duration = 0,
+  { turn, session, agent }: Place,
+  at?: Millis,
 ): Generator<RunEvent, ModelCall> {
   const lost = turn.open.get(agent ?? '');
-  if (lost) yield* endModel(lost, { turn, session, agent, at }, outcomeOf('unfinished'));
+  if (lost) yield* endModel(lost, { turn, session, agent }, outcomeOf('unfinished'));
   turn.models += 1;
   const call: ModelCall = { call: `model-${turn.models}` };
   turn.open.set(agent ?? '', call);
   session.model = model ?? session.model;
   const { provider } = session;
-  yield { type: 'model.start', run: turn.run, call: call.call, within: agent, model, provider, at: at - duration };
+  yield { type: 'model.start', run: turn.run, call: call.call, within: agent, model, provider, at };
   return call;
 }
 
@@ -134,7 +133,7 @@ function* startTool(
   const owner = event.type === 'tool_request' ? event.owner : turn.asked.get(id);
   if (owner !== undefined && owner !== session.id) {
     if (event.type === 'tool_request') turn.asked.set(id, owner);
-    else if (agent !== undefined) session.owners.set(owner, agent);
+    else if (agent !== undefined) turn.owners.set(owner, agent);
   }
   if (turn.tools.has(id)) return;
   turn.tools.add(id);
@@ -143,9 +142,9 @@ function* startTool(
 }
 
 /** The sub-agent of a session of the runtime's own: the one it is known for, else the only one at work. */
-function ownerOf(owner: string | undefined, turn: Turn, { id, owners }: SessionState): string | undefined {
+function ownerOf(owner: string | undefined, turn: Turn, { id }: SessionState): string | undefined {
   if (owner === undefined || owner === id) return undefined;
-  const known = owners.get(owner);
+  const known = turn.owners.get(owner);
   if (known !== undefined && turn.agents.has(known)) return known;
   const [only, ...others] = turn.agents.keys();
   return others.length === 0 ? only : undefined;

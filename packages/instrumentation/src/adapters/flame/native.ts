@@ -20,6 +20,8 @@ export type FlameMethod =
 
 /** What Flame's seams deliver: plain data, as recordings hold it. */
 export type FlameNative =
+  /** Where the frontend is. */
+  | { readonly kind: 'frontend'; readonly address: string; readonly port: number }
   | {
       readonly kind: 'session';
       readonly session: string;

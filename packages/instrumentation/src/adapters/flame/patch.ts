@@ -8,6 +8,7 @@ import {
   readCreation,
   readPlace,
   readSession,
+  readTarget,
   readTask,
   type FlameClient,
   type FlameMethod,
@@ -43,6 +44,11 @@ interface Call {
 /** Listens to the calls of one client and their answers, and sends the trace context along. */
 export function attach(client: FlameClient, tap: Tap<FlameNative>): () => void {
   const undo: ((() => void) | undefined)[] = [];
+  // The one call of the client's: it gives what is there.
+  tap.guard(() => {
+    const place = readTarget(client.getChannel().getTarget());
+    if (place) tap.deliver({ kind: 'frontend', ...place });
+  });
   /** The call whose arguments are being read: all of this is synchronous. */
   let reading: Call | undefined;
   /** A client that is met by patch is so in the middle of its first call: that one is known by its answer only. */

@@ -1,5 +1,5 @@
 import type { Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
-import { readTarget, type FlameClient, type FlameNative, type FlameTask } from './native.ts';
+import type { FlameNative, FlameTask } from './native.ts';
 
 interface FlameRun {
   readonly session: string;
@@ -9,7 +9,7 @@ interface FlameRun {
 
 /** What is known of one client: the applications of its sessions, and the tasks that are not over. */
 export interface FlameState {
-  readonly remote: Remote | undefined;
+  remote: Remote | undefined;
   readonly applications: Map<string, string>;
   readonly runs: Map<RunId, FlameRun>;
   readonly tasks: Map<string, RunId>;
@@ -18,17 +18,17 @@ export interface FlameState {
 /** How many sessions' applications one client remembers; the oldest goes first. */
 const MAX_SESSIONS = 1_000;
 
-export function start(client: FlameClient): FlameState {
-  return {
-    remote: readTarget(client.getChannel().getTarget()),
-    applications: new Map(),
-    runs: new Map(),
-    tasks: new Map(),
-  };
+export function start(): FlameState {
+  return { remote: undefined, applications: new Map(), runs: new Map(), tasks: new Map() };
 }
 
 export function* translate(native: FlameNative, state: FlameState): Iterable<RunEvent> {
   switch (native.kind) {
+    case 'frontend': {
+      const { address, port } = native;
+      state.remote = { address, port };
+      return;
+    }
     case 'session':
       yield* noteSession(native, state);
       return;
