@@ -8,6 +8,8 @@ import { copilot } from './index.ts';
 describeAdapter(copilot, {
   recordings: fileURLToPath(new URL('recordings', import.meta.url)),
   provider: (processor) => new BasicTracerProvider({ spanProcessors: [processor] }),
+  // The connection calls these, as often as the runtime has something to tell: no two turns are alike in that.
+  mayCall: ['handleSessionEventNotification', 'handleSessionLifecycleNotification'],
   live: async () => {
     const server = await startModelServer();
     const running = await openCopilot({ url: server.url });
