@@ -1,11 +1,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Tool } from '@github/copilot-sdk';
 import { trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
 import { researcher, startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
+import { copilot } from './index.ts';
 
 // Real processes, which share the machine with other tests.
 vi.setConfig({ testTimeout: 30_000 });
@@ -121,6 +124,61 @@ describe('a conversation', () => {
     expect(answers).toEqual(['rain for conv-0', 'rain for conv-1', 'rain for conv-2', 'rain for conv-3']);
     for (const index of [0, 1, 2, 3]) expect(capture).toHaveSession(`conv-${index}`, { turns: 2 });
     expect(capture).toPassChecks();
+  });
+});
+
+describe('a client', () => {
+  test('that is observed when its sessions are open already is traced from then on', async () => {
+    const { client, config, observation } = await world.open();
+    observation.stop();
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    await session.sendAndWait('not seen');
+    observe(copilot, client);
+    await session.sendAndWait('#weather');
+    expect(world.tracing.capture).toHaveSession('own-1', { turns: 1 });
+    expect(world.tracing.capture.index.runs).toHaveLength(1);
+  });
+
+  test('is on the platform’s id also where no context manager is registered', async () => {
+    await world[Symbol.asyncDispose]();
+    world = await startCopilotWorld({ withContextManager: false });
+    const { client, config } = await world.open();
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    const answer = await withSession('conv-42', () => session.sendAndWait('#weather'));
+    expect(answer?.data.content).toBe('rain for conv-42');
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
+  });
+
+  test('that is started inside somebody’s turn serves others outside of it', async () => {
+    const { client, config } = await world.open();
+    const inner: Tool = {
+      ...weather,
+      name: 'weather',
+      handler: async () => (await ask('#weather'))?.data.content ?? '',
+    };
+    const other = await world.open();
+    const ask = async (text: string) => {
+      const session = await other.client.createSession({ ...other.config, sessionId: 'own-2' });
+      return session.sendAndWait(text);
+    };
+    const session = await client.createSession({ ...config, sessionId: 'own-1', tools: [inner] });
+    await withSession('conv-42', () => session.sendAndWait('#weather'));
+    const again = await other.client.resumeSession('own-2', other.config);
+    await withSession('conv-7', () => again.sendAndWait('hello'));
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent copilot [session conv-42] run.start
+        chat test-model
+        execute_tool weather
+          invoke_agent copilot run.start
+            chat test-model
+            execute_tool weather
+              SELECT weather
+            chat test-model
+        chat test-model
+      invoke_agent copilot [session conv-7] run.start
+        chat test-model"
+    `);
   });
 });
 

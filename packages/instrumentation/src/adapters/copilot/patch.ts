@@ -1,16 +1,15 @@
 import { afterSettled, wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { EarlyEvents } from './early-events.ts';
+import { readNotification, type Notification } from './events.ts';
 import {
   isRecord,
   readConfig,
-  readNotification,
   sessionOf,
   text,
   type CopilotClient,
   type CopilotEvent,
   type CopilotNative,
   type CopilotRequest,
-  type Notification,
 } from './native.ts';
 import { nameOf, placeOf, registeredIn, remoteOf } from './reading.ts';
 

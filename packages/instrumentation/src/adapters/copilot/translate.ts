@@ -1,55 +1,7 @@
-import type { Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { Outcome, RunEvent, Scope } from '../../adapter.ts';
 import type { CopilotEvent, CopilotNative } from './native.ts';
+import { newSession, newTurn, type SessionState, type Turn } from './turn.ts';
 import { translateWork } from './work.ts';
-
-/** One prompt and what comes of it; or work that nobody here asked for. */
-export interface Turn {
-  readonly run: RunId;
-  /** Upkeep that is no turn of the conversation. */
-  readonly task: string | undefined;
-  /** Whether `run.start` was said: at once, but for a message that is to join a turn going on. */
-  isStarted: boolean;
-  /** Whether the runtime works on it. */
-  hasBegun: boolean;
-  /** Whether the program has asked for an abort since it was sent. */
-  isDoomed: boolean;
-  /** Whether it was aborted, at work or in the queue: the runtime drops it. */
-  wasAborted: boolean;
-  /** The runtime's id of the message, once it has accepted it. */
-  message: string | undefined;
-  interaction: string | undefined;
-  /** What went wrong last; a model's answer mends it. */
-  error: string | undefined;
-  answer: unknown;
-  models: number;
-  /** The open model call of each agent; the session's own under the empty name. */
-  readonly open: Map<string, ModelCall>;
-  /** The sub-agents at work, each with the tool call that waits for it. */
-  readonly agents: Map<string, string | undefined>;
-  readonly tools: Set<string>;
-  /** Tools that were asked for in a session of the runtime's own, by call. */
-  readonly asked: Map<string, string>;
-  /** Which sub-agent a session of the runtime's own belongs to. */
-  readonly owners: Map<string, string>;
-}
-
-/** A model call of which the runtime has told the start. */
-export interface ModelCall {
-  readonly call: string;
-  error?: string | undefined;
-  usage?: Extract<CopilotEvent, { type: 'model_usage' }> | undefined;
-}
-
-/** What is known of one session. */
-export interface SessionState {
-  readonly id: string;
-  provider: string;
-  remote: Remote | undefined;
-  /** The model that answered last: what upkeep will ask. */
-  model: string | undefined;
-  /** The turns, first the one that the runtime works on; the others wait in its queue. */
-  readonly turns: Turn[];
-}
 
 /** What is known of one client: its sessions, the one that was quiet longest first. */
 export interface CopilotState {
@@ -58,9 +10,6 @@ export interface CopilotState {
 
 /** How many sessions one client remembers. */
 const MAX_SESSIONS = 1_000;
-
-/** Copilot's own name where no other provider is configured. */
-const PROVIDER = 'github';
 
 export function start(): CopilotState {
   return { sessions: new Map() };
@@ -143,10 +92,6 @@ function sessionIn(state: CopilotState, id: string): SessionState {
     if (quiet) state.sessions.delete(quiet[0]);
   }
   return session;
-}
-
-function newSession(id: string): SessionState {
-  return { id, provider: PROVIDER, remote: undefined, model: undefined, turns: [] };
 }
 
 /** The turn that the runtime works on, or will next. */
@@ -284,27 +229,6 @@ function* settle(session: SessionState): Iterable<RunEvent> {
     if (turn.wasAborted || isStale) yield* end(turn, session, { kind: 'cancelled' });
     else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
   }
-}
-
-function newTurn(run: RunId, task?: string): Turn {
-  return {
-    run,
-    task,
-    isStarted: false,
-    hasBegun: false,
-    isDoomed: false,
-    wasAborted: false,
-    message: undefined,
-    interaction: undefined,
-    error: undefined,
-    answer: undefined,
-    models: 0,
-    open: new Map(),
-    agents: new Map(),
-    tools: new Set(),
-    asked: new Map(),
-    owners: new Map(),
-  };
 }
 
 function* begin(

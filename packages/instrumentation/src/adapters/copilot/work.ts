@@ -1,6 +1,6 @@
 import type { Millis, Outcome, RunEvent } from '../../adapter.ts';
 import type { CopilotEvent } from './native.ts';
-import type { ModelCall, SessionState, Turn } from './translate.ts';
+import type { ModelCall, SessionState, Turn } from './turn.ts';
 
 /** Where work shows. */
 export interface Place {
