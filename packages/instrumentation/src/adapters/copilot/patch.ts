@@ -45,11 +45,16 @@ const REQUESTS: Readonly<Record<string, CopilotRequest>> = {
 export function attach(client: CopilotClient, tap: Tap<CopilotNative>): () => void {
   const undo: ((() => void) | undefined)[] = [];
   const early = new EarlyEvents(tap);
-  const watched = new WeakSet<object>();
+  const seen = new WeakSet<object>();
+  /** The sessions that are connected, with what takes their hooks away: the others are not kept for that. */
+  const watched = new Map<object, ((() => void) | undefined)[]>();
   const watch = (session: object): void => {
-    if (watched.has(session)) return;
-    watched.add(session);
-    undo.push(...watchSession(session, client, tap));
+    if (seen.has(session)) return;
+    seen.add(session);
+    watched.set(
+      session,
+      watchSession(session, client, tap, () => watched.delete(session)),
+    );
   };
 
   for (const [id, session] of registeredIn(client)) {
@@ -60,7 +65,8 @@ export function attach(client: CopilotClient, tap: Tap<CopilotNative>): () => vo
   undo.push(...observeNotifications(client, tap, early), ...observeRequests(client, tap, early));
   return () => {
     early.drop();
-    for (const step of undo.splice(0).toReversed()) step?.();
+    for (const step of [...undo.splice(0), ...[...watched.values()].flat()].toReversed()) step?.();
+    watched.clear();
   };
 }
 
@@ -131,7 +137,12 @@ function observeAnswers(client: CopilotClient, urls: Map<string, string>): ((() 
   return undo;
 }
 
-function watchSession(session: object, client: CopilotClient, tap: Tap<CopilotNative>): ((() => void) | undefined)[] {
+function watchSession(
+  session: object,
+  client: CopilotClient,
+  tap: Tap<CopilotNative>,
+  forget: () => void,
+): ((() => void) | undefined)[] {
   const id = (): string => text(Reflect.get(session, 'sessionId')) ?? '';
   const send = wrapMethod(session, 'send', (proceed, args) => {
     const run = tap.mint();
@@ -156,8 +167,9 @@ function watchSession(session: object, client: CopilotClient, tap: Tap<CopilotNa
     return proceed(...args);
   });
   const closed = wrapMethod(session, '_markDisconnected', (proceed, args) => {
-    const successor = new Map(registeredIn(client)).get(id());
+    const successor = registeredIn(client).get(id());
     const result = proceed(...args);
+    forget();
     // A resumed session is another object under the same id: the old one's end is not its.
     if (successor === undefined || successor === session) {
       tap.deliver({ kind: 'closed', session: id(), why: 'disconnected' });
