@@ -1,6 +1,7 @@
 import { context, trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { refusal, type CopilotRuntime, type CopilotRuntimeOptions } from '@turnkeeper/model-server/copilot-runtime';
+import type { JsonObject } from '@turnkeeper/model-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
@@ -356,6 +357,42 @@ describe('a session', () => {
     expect(tracing.capture).toHaveSession('conv-2', { turns: 1 });
     expect(tracing.capture).toPassChecks();
   });
+
+  test.each([true, false])(
+    'whose sub-agent goes on after its tool’s end (%j: to its own) has it below the tool',
+    async (isTold) => {
+      const { client, config, tracing } = await start({
+        send: ({ sessionId }, playing) => {
+          const emit = (type: string, data: JsonObject, agent?: string) =>
+            playing.emit(String(sessionId), type, data, agent);
+          const play = async () => {
+            await emit('user.message', { messageId: 'm', interactionId: 'i' });
+            await emit('tool.execution_start', { toolCallId: 'task-1', toolName: 'task' });
+            await emit('subagent.started', { toolCallId: 'task-1', agentName: 'researcher' }, 'agent-1');
+            await emit('model.call_start', { model: 'cloud-model' }, 'agent-1');
+            await emit('tool.execution_complete', { toolCallId: 'task-1', success: true });
+            await emit('assistant.usage', { model: 'cloud-model', inputTokens: 7 }, 'agent-1');
+            await emit('model.call_finished', { outcome: 'success' }, 'agent-1');
+            if (isTold) await emit('subagent.completed', { toolCallId: 'task-1' }, 'agent-1');
+            await emit('session.idle', {});
+          };
+          setImmediate(() => void play());
+          return { messageId: 'm' };
+        },
+      });
+      const session = await client.createSession({ ...config, sessionId: 'own-1' });
+      await session.sendAndWait('go');
+      expect(tracing.capture.tree()).toBe(
+        [
+          'invoke_agent copilot [session own-1] run.start',
+          '  execute_tool task',
+          '    invoke_agent researcher',
+          '      chat cloud-model',
+        ].join('\n'),
+      );
+      expect(tracing.capture).toPassChecks();
+    },
+  );
 
   test('of a runtime elsewhere says where', async () => {
     const { client, config, runtime, tracing } = await start();

@@ -1,7 +1,7 @@
 import type { Outcome, RunEvent, Scope } from '../../adapter.ts';
 import type { CopilotEvent, CopilotNative } from './native.ts';
 import { newSession, newTurn, type SessionState, type Turn } from './turn.ts';
-import { translateWork } from './work.ts';
+import { endHeld, translateWork } from './work.ts';
 
 /** What is known of one client: its sessions, the one that was quiet longest first. */
 export interface CopilotState {
@@ -246,6 +246,7 @@ function* end(turn: Turn, session: SessionState | undefined, outcome: Outcome): 
   const at = session?.turns.indexOf(turn) ?? -1;
   if (at >= 0) session?.turns.splice(at, 1);
   if (!turn.isStarted) return;
+  if (session) yield* endHeld(turn, session);
   const failed: Outcome = turn.error === undefined ? outcome : { kind: 'error', type: turn.error };
   yield {
     type: 'run.end',

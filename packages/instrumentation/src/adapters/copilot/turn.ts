@@ -26,6 +26,8 @@ export interface Turn {
   /** The sub-agents at work, each with the tool call that waits for it. */
   readonly agents: Map<string, string | undefined>;
   readonly tools: Set<string>;
+  /** The ends of tools that are to wait for their sub-agent's. */
+  readonly held: Map<string, Extract<CopilotEvent, { type: 'tool_end' }>>;
   /** Tools that were asked for in a session of the runtime's own, by call. */
   readonly asked: Map<string, string>;
   /** Which sub-agent a session of the runtime's own belongs to. */
@@ -73,6 +75,7 @@ export function newTurn(run: RunId, task?: string): Turn {
     open: new Map(),
     agents: new Map(),
     tools: new Set(),
+    held: new Map(),
     asked: new Map(),
     owners: new Map(),
   };

@@ -2,6 +2,8 @@ import type { Millis, Outcome, RunEvent } from '../../adapter.ts';
 import type { CopilotEvent } from './native.ts';
 import type { ModelCall, SessionState, Turn } from './turn.ts';
 
+type ToolEnd = Extract<CopilotEvent, { type: 'tool_end' }>;
+
 /** Where work shows. */
 export interface Place {
   readonly turn: Turn;
@@ -27,7 +29,8 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       const call = turn.open.get(agent ?? '');
       turn.error = agent === undefined ? undefined : turn.error;
       if (call) call.usage = event;
-      else yield* endModel(yield* startModel(event.model, place, event.began), place, { kind: 'ok' }, event);
+      else if (agent === undefined || turn.agents.has(agent))
+        yield* endModel(yield* startModel(event.model, place, event.began), place, { kind: 'ok' }, event);
       return;
     }
     case 'model_failure': {
@@ -54,15 +57,11 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
     case 'tool_request':
       yield* startTool(event, place);
       return;
-    case 'tool_end': {
-      const { id, error, output } = event;
-      turn.tools.delete(id);
-      const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
-      // The runtime may tell of the tool's end before it tells of the agent's that the tool has waited for.
-      for (const [waitedFor, tool] of turn.agents) if (tool === id) yield* endAgent(waitedFor, place, outcome);
-      yield { type: 'tool.end', run, call: id, outcome, output: () => output };
+    case 'tool_end':
+      // The runtime may tell of the tool's end before it tells the rest of the agent that the tool has waited for.
+      if ([...turn.agents.values()].includes(event.id)) turn.held.set(event.id, event);
+      else yield* endTool(event, turn);
       return;
-    }
     case 'agent_start': {
       const { id, agent: name, tool, inBackground } = event;
       // The tool call that starts an agent in the background is over long before the agent.
@@ -80,11 +79,31 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
   }
 }
 
+function* endTool({ id, error, output }: ToolEnd, turn: Turn): Iterable<RunEvent> {
+  turn.tools.delete(id);
+  turn.held.delete(id);
+  const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
+  yield { type: 'tool.end', run: turn.run, call: id, outcome, output: () => output };
+}
+
 function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEvent> {
   const { turn } = place;
+  const tool = turn.agents.get(id);
   if (!turn.agents.delete(id)) return;
   yield* endModel(turn.open.get(id), { ...place, agent: id }, outcomeOf('cancelled'));
   yield { type: 'agent.end', run: turn.run, call: id, outcome };
+  const held = turn.held.get(tool ?? '');
+  if (held && ![...turn.agents.values()].includes(held.id)) yield* endTool(held, turn);
+}
+
+/** The turn is over: what was waited for will not be told any more. */
+export function* endHeld(turn: Turn, session: SessionState): Iterable<RunEvent> {
+  for (const held of turn.held.values()) {
+    const outcome: Outcome = held.error === undefined ? { kind: 'ok' } : { kind: 'error', type: 'agent_error' };
+    for (const [id, tool] of turn.agents) {
+      if (tool === held.id) yield* endAgent(id, { turn, session, agent: id }, outcome);
+    }
+  }
 }
 
 function* startModel(
