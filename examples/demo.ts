@@ -31,6 +31,26 @@ const DEMOS: Readonly<Record<string, { readonly title: string; readonly argument
       './examples/pi/conversation.ts',
     ],
   },
+  copilot: {
+    title: 'Three turns with the real Copilot runtime; the platform calls them conv-42, Copilot otherwise',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/copilot/telemetry.ts',
+      './examples/copilot/conversation.ts',
+    ],
+  },
+  flame: {
+    title: 'Two sessions on a stand-in of Flame; one is called as its SessionContext says, the other by itself',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/flame/telemetry.ts',
+      './examples/flame/batch.ts',
+    ],
+  },
 };
 
 const asked = process.argv.slice(2);

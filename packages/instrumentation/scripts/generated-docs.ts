@@ -8,7 +8,12 @@ import { ENGINE_NAMES, type EngineName } from '../src/instrumentation.ts';
 const root = new URL('../../../', import.meta.url);
 
 /** How people call an engine. */
-const TITLES: Readonly<Record<EngineName, string>> = { 'openai-agents': 'OpenAI Agents', pi: 'Pi' };
+const TITLES: Readonly<Record<EngineName, string>> = {
+  copilot: 'GitHub Copilot',
+  flame: 'Flame',
+  'openai-agents': 'OpenAI Agents',
+  pi: 'Pi',
+};
 
 /** A document, with the part between its marks made anew. */
 export interface GeneratedDocument {

@@ -14,6 +14,8 @@ import {
 import type { Adapter } from '../src/adapter.ts';
 import { observe } from '../src/observe.ts';
 import { recordOpenAIAgents } from './recordings/openai-agents.ts';
+import { recordCopilot } from './recordings/copilot.ts';
+import { recordFlame } from './recordings/flame.ts';
 import { recordPi } from './recordings/pi.ts';
 
 /** Records one scenario: what `play` makes the adapter on this target hear. */
@@ -37,6 +39,8 @@ const MAX_TEXT = 120;
 
 const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<void>>> = {
   'openai-agents': recordOpenAIAgents,
+  copilot: recordCopilot,
+  flame: recordFlame,
   pi: recordPi,
 };
 

@@ -17,6 +17,11 @@ export interface Adapter<Target extends object, Native, State> {
   /** The engine's package and the versions this adapter was run on. */
   readonly engine?: { readonly package: string; readonly range: string };
   start(target: Target): State;
+  /**
+   * Whether this target writes GenAI spans of its own: then runs and their sessions are followed, and no spans are
+   * written beside the engine's. Reads what the program has configured, and calls nothing.
+   */
+  tracesItself?(target: Target): boolean;
   /** Turns one native signal into run events. Pure but for `state`: it reads no clock and calls no engine. */
   translate(native: Native, state: State): Iterable<RunEvent>;
   /**
@@ -34,6 +39,8 @@ export interface Adapter<Target extends object, Native, State> {
 export interface Scope {
   readonly run: RunId;
   readonly call?: CallId | undefined;
+  /** The engine's own span of it, as a W3C `traceparent`: what work hangs below where no spans of ours are written. */
+  readonly span?: string | undefined;
 }
 
 /** Headers to send along: `traceparent` and what else the configured propagator writes. */
@@ -55,7 +62,7 @@ export interface Tap<Native> {
    * is forgotten.
    */
   run<T>(run: RunId, owners: readonly object[], work: () => T): T;
-  /** Delivers, then runs `work` in the scope of this signal. */
+  /** Delivers, then runs `work` in the scope of this signal. The carrier takes the context that `work` runs in along. */
   around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T;
   /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
   inside<T>(scope: Scope, work: () => T): T;
@@ -89,4 +96,6 @@ export interface Patch {
   readonly module: string;
   readonly export: string;
   readonly methods?: readonly string[];
+  /** Whether this call is on a target of the engine's: a class may serve others too. All are, where this is absent. */
+  readonly accepts?: (target: object, args: readonly unknown[]) => boolean;
 }

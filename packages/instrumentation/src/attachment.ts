@@ -113,9 +113,11 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.deliver(native);
     const scope = this.#stopped ? undefined : this.#guard('scope', () => this.#adapter.scope?.(native, this.#state));
     if (scope === null) return this.outside(() => work(noCarrier));
-    const within = scope && this.#contextOf(scope);
+    if (this.#stopped) return work(noCarrier);
+    const within = scope ? this.#contextOf(scope) : activeContext();
     if (!within) return work(noCarrier);
-    return runInContext(within, () => work((to) => this.#guard('carrier', () => carrierFor(within, to)) ?? {}));
+    const carrier = (to: Destination): Carrier => this.#guard('carrier', () => carrierFor(within, to)) ?? {};
+    return scope ? runInContext(within, () => work(carrier)) : work(carrier);
   }
 
   inside<T>(scope: Scope, work: () => T): T {
@@ -325,7 +327,9 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #contextOf(scope: Scope): Context | undefined {
-    return this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
+    const within = this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
+    if (!within || scope.span === undefined) return within;
+    return this.#settings.recorder.below?.(within, scope.span) ?? within;
   }
 
   #after(milliseconds: number, work: () => void): () => void {

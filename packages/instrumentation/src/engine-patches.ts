@@ -43,13 +43,19 @@ function applyPatch(adapter: AnyAdapter, patch: Patch, exports: object, observe:
   }
   const prototype: unknown = Reflect.get(exported, 'prototype');
   if (!isObject(prototype)) return [];
-  return patch.methods.flatMap((method) => meet(adapter, prototype, method, observe) ?? []);
+  return patch.methods.flatMap((method) => meet({ adapter, patch, observe }, prototype, method) ?? []);
+}
+
+interface Meeting {
+  readonly adapter: AnyAdapter;
+  readonly patch: Patch;
+  readonly observe: Observe;
 }
 
 /** At a target's first call: observe it, and make the call again through the hook that is on the target now. */
-function meet(adapter: AnyAdapter, prototype: object, method: string, observe: Observe): (() => void) | undefined {
+function meet({ adapter, patch, observe }: Meeting, prototype: object, method: string): (() => void) | undefined {
   return wrapMethod(prototype, method, (proceed, args, self) => {
-    if (!isObject(self) || isObserved(adapter, self)) return proceed(...args);
+    if (!isObject(self) || isObserved(adapter, self) || patch.accepts?.(self, args) === false) return proceed(...args);
     observe(adapter, self);
     const hooked: unknown = Object.hasOwn(self, method) ? Reflect.get(self, method) : undefined;
     return typeof hooked === 'function' ? Reflect.apply(hooked, self, args) : proceed(...args);

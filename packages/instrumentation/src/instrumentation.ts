@@ -13,16 +13,18 @@ import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
 /** The engines that there are adapters for, by the names that `engines` takes: the folders below adapters/. */
-export type EngineName = 'openai-agents' | 'pi';
+export type EngineName = 'copilot' | 'flame' | 'openai-agents' | 'pi';
 
 /** The packages whose loading leads to an engine. The only place in the core that knows the adapters. */
 const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
+  copilot: ['@github/copilot-sdk'],
+  flame: ['@grpc/grpc-js'],
   'openai-agents': ['@openai/agents-core'],
   pi: ['@earendil-works/pi-coding-agent'],
 };
 
 /** The names that `engines` takes. */
-export const ENGINE_NAMES: readonly EngineName[] = ['openai-agents', 'pi'];
+export const ENGINE_NAMES: readonly EngineName[] = ['copilot', 'flame', 'openai-agents', 'pi'];
 
 export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
   /** Which engines to observe; all by default. One that is not installed costs nothing. */

@@ -8,7 +8,7 @@ import { providersOf, RunLog, settingsOf, type ProviderOptions, type Providers, 
 export interface ObserveOptions extends RunOptions, ProviderOptions {
   /** The platform's session: it beats every other. An id of 1 to 128 printable characters, or one with its details. */
   readonly session?: string | SessionOptions;
-  /** The engine writes GenAI spans itself: write none, and put the session on its spans. */
+  /** The engine writes GenAI spans itself: write none, and put the session on its spans. Some engines tell. */
   readonly stampOnly?: boolean;
 }
 
@@ -80,7 +80,8 @@ function attach<Target extends object, Native, State>(
   onStop: () => void,
 ): MarkedObservation {
   const log = new RunLog(options.onRunStart);
-  const attachment = new Attachment(adapter, target, settingsOf(options, providers, log));
+  const stampOnly = options.stampOnly || adapter.tracesItself?.(target) === true;
+  const attachment = new Attachment(adapter, target, settingsOf({ ...options, stampOnly }, providers, log));
   attachment.explicitSession = options.session;
   const detach = adapter.attach(target, attachment);
   return {

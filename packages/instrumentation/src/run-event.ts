@@ -8,6 +8,7 @@ export type RunEvent =
   | RunStart
   | RunEnd
   | RunWait
+  | RunState
   | SessionBind
   | SessionEnd
   | AgentStart
@@ -80,10 +81,18 @@ export interface RunStart extends InRun {
   /** Several agents take part: the run is a workflow of this name. */
   readonly workflow?: string | undefined;
   /** The agent runs outside this process. */
-  readonly remote?: { readonly address?: string | undefined; readonly port?: number | undefined } | undefined;
+  readonly remote?: Remote | undefined;
   /** Whose context the run starts in, if not that of the signal. The run waits until `Tap.caller` names it. */
   readonly caller?: CallerName | undefined;
   readonly input?: Content | undefined;
+}
+
+/** Where an agent runs that is not in this process. Without an address its span is none of a client. */
+export interface Remote {
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  /** Where a person can look at it. Without credentials or a query. */
+  readonly url?: string | undefined;
 }
 
 /** The run is over; what it left open is closed with it. */
@@ -100,6 +109,15 @@ export interface RunWait extends InRun {
   readonly type: 'run.wait';
   /** What it waits for, in a low-cardinality word: `permission`, `answer`, … */
   readonly reason?: string | undefined;
+}
+
+/** The engine names a state that the run has come to: `pending`, `running`, … Its end is `run.end`. */
+export interface RunState extends InRun {
+  readonly type: 'run.state';
+  /** A low-cardinality word of the engine's. */
+  readonly state: string;
+  /** What it is about, where that is not the run as a whole: a low-cardinality word. */
+  readonly subject?: string | undefined;
 }
 
 /** The engine says, later than at the start, what it calls the conversation. */

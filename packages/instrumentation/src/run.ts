@@ -11,6 +11,7 @@ import type {
   RunEnd,
   RunEvent,
   RunStart,
+  RunState,
   RunWait,
   SessionBind,
   StepEnd,
@@ -56,11 +57,15 @@ export interface Recorder {
   output(span: Span, startedAt: Millis, at: Millis): void;
   /** The run waits for a person. */
   wait(run: Run, event: RunWait, at: Millis): void;
+  /** The engine has named a state of the run. */
+  state(run: Run, event: RunState, at: Millis): void;
   /** `end` is undefined where the run ended around the call. */
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void;
   /** An engine has said that a session is over. */
   endSession(session: Session, at: Millis): void;
+  /** This context, below a span of the engine's own, a W3C `traceparent`, where the engine's spans are the only ones. */
+  below?(context: Context, span: string): Context | undefined;
 }
 
 /** What a listener beside the spans hears of the same. */
@@ -219,6 +224,9 @@ export class Run {
     switch (event.type) {
       case 'run.wait':
         this.#recorder.wait(this, event, at);
+        return;
+      case 'run.state':
+        this.#recorder.state(this, event, at);
         return;
       case 'run.end':
         this.end(event.outcome, at, event);

@@ -38,6 +38,10 @@ export const ATTR_TURNKEEPER_WAIT_REASON = 'turnkeeper.wait.reason';
 export const ATTR_TURNKEEPER_STEP_TYPE = 'turnkeeper.step.type';
 /** Which step of its kind: getItems, addItems, the name of a guardrail, … */
 export const ATTR_TURNKEEPER_STEP_NAME = 'turnkeeper.step.name';
+/** The state that a run has come to, in the engine's word: pending, running, … On the event `run.state`. */
+export const ATTR_TURNKEEPER_RUN_STATE = 'turnkeeper.run.state';
+/** What that state is about, where it is not the run as a whole. On the event `run.state`. */
+export const ATTR_TURNKEEPER_RUN_STATE_SUBJECT = 'turnkeeper.run.state.subject';
 /** What a span link means; `previous_turn` on the root span of a run. */
 export const ATTR_TURNKEEPER_LINK_KIND = 'turnkeeper.link.kind';
 /** Value of `turnkeeper.link.kind`: the link leads to the turn before, in the same session. */
@@ -49,6 +53,8 @@ export const LINK_KIND_PREVIOUS_TURN = 'previous_turn';
 export const EVENT_RUN_START = 'run.start';
 /** An event on the run's root span: from here on the run waits for a person. */
 export const EVENT_RUN_WAIT = 'run.wait';
+/** An event on the run's root span: the engine named a state that the run has come to. */
+export const EVENT_RUN_STATE = 'run.state';
 /** A log event: once per session. */
 export const EVENT_SESSION_START = 'session.start';
 /** A log event: when an engine says that a session is over. */
@@ -108,6 +114,8 @@ export const ATTR_ERROR_TYPE = 'error.type';
 export const ATTR_SERVICE_NAME = 'service.name';
 export const ATTR_SERVER_ADDRESS = 'server.address';
 export const ATTR_SERVER_PORT = 'server.port';
+/** Where a person can look at a remote agent's session. On the root span of a run. */
+export const ATTR_URL_FULL = 'url.full';
 
 // Deprecated: never written, looked for by the checker.
 

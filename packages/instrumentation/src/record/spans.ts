@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, typ
 import { toHrTime, toStartTime } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Call, CallEnd, CallStart, Recorder, Run, RunListener } from '../run.ts';
-import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunWait, Usage } from '../run-event.ts';
+import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunState, RunWait, Usage } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
 import type { Session, SessionSource } from '../session/session.ts';
 import { contentAttribute, type ContentOption } from './content.ts';
@@ -35,7 +35,7 @@ export class SpanRecorder implements Recorder {
     const span = this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
       {
-        kind: event.remote ? SpanKind.CLIENT : SpanKind.INTERNAL,
+        kind: event.remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT,
         startTime: toStartTime(at),
         attributes: {
           ...rootAttributes(run, event, operation),
@@ -101,6 +101,12 @@ export class SpanRecorder implements Recorder {
     run.span?.addEvent(semconv.EVENT_RUN_WAIT, attributes, toHrTime(at));
   }
 
+  state(run: Run, event: RunState, at: Millis): void {
+    const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_RUN_STATE]: event.state };
+    if (event.subject !== undefined) attributes[semconv.ATTR_TURNKEEPER_RUN_STATE_SUBJECT] = event.subject;
+    run.span?.addEvent(semconv.EVENT_RUN_STATE, attributes, toHrTime(at));
+  }
+
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
     if (end?.type === 'model.end') call.span.setAttributes(responseAttributes(end));
     const attribute = call.kind === 'tool' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
@@ -158,6 +164,7 @@ function rootAttributes(run: Run, event: RunStart, operation: string | undefined
   }
   if (event.remote?.address !== undefined) attributes[semconv.ATTR_SERVER_ADDRESS] = event.remote.address;
   if (event.remote?.port !== undefined) attributes[semconv.ATTR_SERVER_PORT] = event.remote.port;
+  if (event.remote?.url !== undefined) attributes[semconv.ATTR_URL_FULL] = event.remote.url;
   return attributes;
 }
 

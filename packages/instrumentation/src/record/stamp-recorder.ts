@@ -1,4 +1,4 @@
-import { INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
+import { INVALID_SPAN_CONTEXT, isSpanContextValid, trace, type Context, type Span } from '@opentelemetry/api';
 import type { Ledger } from '../ledger.ts';
 import type { CallStart, Recorder, Run, RunListener } from '../run.ts';
 import type { Millis, RunStart } from '../run-event.ts';
@@ -40,6 +40,8 @@ export class StampRecorder implements Recorder {
 
   wait(): void {}
 
+  state(): void {}
+
   endCall(): void {}
 
   endRun(): void {}
@@ -47,7 +49,15 @@ export class StampRecorder implements Recorder {
   endSession(session: Session, at: Millis): void {
     for (const listener of this.#listeners) listener.sessionEnded?.(session, at);
   }
+
+  below(context: Context, span: string): Context | undefined {
+    const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(span) ?? [];
+    const engines = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+    return isSpanContextValid(engines) ? trace.setSpanContext(context, engines) : undefined;
+  }
 }
+
+const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/;
 
 /** The span that is there: whatever it is told about a run of ours, it was not started for it. */
 function spanIn(context: Context): Span {

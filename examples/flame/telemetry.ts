@@ -1,0 +1,13 @@
+/** Loaded before the program: `node --import @turnkeeper/instrumentation/hook --import ./telemetry.ts batch.ts`. */
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { SessionSpanProcessor, TurnkeeperInstrumentation } from '@turnkeeper/instrumentation';
+
+const sdk = new NodeSDK({
+  serviceName: 'flame-example',
+  instrumentations: [new TurnkeeperInstrumentation()],
+  spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor(new OTLPTraceExporter()))],
+});
+sdk.start();
+process.once('beforeExit', () => void sdk.shutdown());

@@ -1,0 +1,257 @@
+import type { Outcome, RunEvent, Scope } from '../../adapter.ts';
+import type { CopilotEvent, CopilotNative } from './native.ts';
+import { newSession, newTurn, type SessionState, type Turn } from './turn.ts';
+import { endHeld, translateWork } from './work.ts';
+
+/** What is known of one client: its sessions, the one that was quiet longest first. */
+export interface CopilotState {
+  readonly sessions: Map<string, SessionState>;
+}
+
+/** How many sessions one client remembers. */
+const MAX_SESSIONS = 1_000;
+
+export function start(): CopilotState {
+  return { sessions: new Map() };
+}
+
+export function* translate(native: CopilotNative, state: CopilotState): Iterable<RunEvent> {
+  switch (native.kind) {
+    case 'opened': {
+      const session = sessionIn(state, native.session);
+      session.provider = native.provider ?? session.provider;
+      session.remote = native.remote ?? session.remote;
+      return;
+    }
+    case 'sent':
+      yield* send(native, sessionIn(state, native.session));
+      return;
+    case 'accepted':
+      yield* accept(native, sessionIn(state, native.session));
+      return;
+    case 'event':
+      for (const event of translateEvent(native, sessionIn(state, native.session))) {
+        yield event.at === undefined && native.at !== undefined ? { ...event, at: native.at } : event;
+      }
+      return;
+    case 'request': {
+      const turn = current(state.sessions.get(native.session));
+      if (turn && WAITS.has(native.request))
+        yield { type: 'run.wait', run: turn.run, at: native.at, reason: native.request };
+      return;
+    }
+    case 'refused': {
+      const turn = current(state.sessions.get(native.session));
+      const { request: subject, at } = native;
+      if (turn) yield { type: 'run.state', run: turn.run, at, state: 'request_refused', subject };
+      return;
+    }
+    case 'abort':
+      for (const turn of state.sessions.get(native.session)?.turns ?? []) turn.isDoomed = true;
+      return;
+    case 'closed':
+      yield* close(native.why, state.sessions.get(native.session));
+      return;
+    case 'place':
+      return;
+  }
+}
+
+/** The requests that a person answers. */
+const WAITS: ReadonlySet<string> = new Set(['answer', 'plan', 'mode']);
+
+export function scope(native: CopilotNative, state: CopilotState): Scope | null | undefined {
+  if (native.kind === 'place' && native.session === undefined) return undefined;
+  if (native.kind !== 'place' && native.kind !== 'event' && native.kind !== 'request') return undefined;
+  const turn = current(state.sessions.get(native.session ?? ''));
+  // The connection's loop belongs to whoever opened it: what is in nobody's run must not run in theirs.
+  if (!turn) return null;
+  const { run, tools, agents } = turn;
+  if (native.kind === 'request') return { run };
+  const tool = native.kind === 'event' ? toolOf(native.event) : undefined;
+  if (tool !== undefined && tools.has(tool)) return { run, call: tool, span: spanOf(native) };
+  return native.agent !== undefined && agents.has(native.agent) ? { run, call: native.agent } : { run };
+}
+
+function spanOf(native: CopilotNative): string | undefined {
+  return native.kind === 'event' && native.event.type === 'tool_request' ? native.event.span : undefined;
+}
+
+function toolOf(event: CopilotEvent): string | undefined {
+  if (event.type === 'tool_request') return event.id;
+  return event.type === 'wait' ? event.tool : undefined;
+}
+
+function sessionIn(state: CopilotState, id: string): SessionState {
+  const known = state.sessions.get(id);
+  const session = known ?? newSession(id);
+  state.sessions.delete(id);
+  state.sessions.set(id, session);
+  if (known === undefined && state.sessions.size > MAX_SESSIONS) {
+    const quiet = [...state.sessions].find(([, { turns }]) => turns.length === 0);
+    if (quiet) state.sessions.delete(quiet[0]);
+  }
+  return session;
+}
+
+/** The turn that the runtime works on, or will next. */
+function current(session: SessionState | undefined): Turn | undefined {
+  return session?.turns.find(({ isStarted }) => isStarted);
+}
+
+function* send(native: Extract<CopilotNative, { kind: 'sent' }>, session: SessionState): Iterable<RunEvent> {
+  const turn = newTurn(native.run);
+  const isBusy = session.turns.length > 0;
+  session.turns.push(turn);
+  // A message that steers belongs to the turn it steers, unless the runtime makes it one of its own.
+  if (!(isBusy && native.joins)) yield* begin(turn, native.session, session, { input: native.input });
+}
+
+function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: SessionState): Iterable<RunEvent> {
+  const turn = session.turns.find(({ run }) => run === native.run);
+  if (!turn) return;
+  turn.message = native.message;
+  if (native.failure !== undefined) yield* end(turn, session, { kind: 'error', type: native.failure });
+}
+
+function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
+  for (const turn of session?.turns.slice() ?? []) yield* end(turn, session, { kind: 'error', type: why });
+}
+
+function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
+  const { event, agent } = native;
+  if (agent === undefined) {
+    const turn = current(session);
+    switch (event.type) {
+      case 'prompt':
+        yield* prompt(native, event, session);
+        return;
+      case 'abort':
+        abort(session);
+        return;
+      case 'idle':
+        if (event.wasAborted) abort(session);
+        yield* settle(session);
+        return;
+      case 'error':
+        if (turn) turn.error = event.error;
+        return;
+      case 'answer':
+        if (turn) turn.answer = event.content;
+        return;
+      case 'wait':
+        if (turn) yield { type: 'run.wait', run: turn.run, reason: event.reason };
+        return;
+      default:
+        break;
+    }
+  }
+  const turn = yield* working(native, session);
+  if (!turn) return;
+  yield* translateWork(event, { turn, session, agent });
+  if (turn.task !== undefined && event.type === 'compaction_end') {
+    yield* end(turn, session, event.error === undefined ? { kind: 'ok' } : { kind: 'error', type: event.error });
+  }
+}
+
+/** The runtime begins to work on a message: one that was sent here, or somebody else's. */
+function* prompt(
+  native: Extract<CopilotNative, { kind: 'event' }>,
+  event: Extract<CopilotEvent, { type: 'prompt' }>,
+  session: SessionState,
+): Iterable<RunEvent> {
+  const { turns } = session;
+  const { message, interaction } = event;
+  const own =
+    turns.find((turn) => !turn.hasBegun && turn.message !== undefined && turn.message === message) ??
+    turns.find((turn) => !turn.hasBegun && turn.message === undefined);
+  if (event.isSteering) {
+    if (own && !own.isStarted) turns.splice(turns.indexOf(own), 1);
+    return;
+  }
+  const ongoing = turns.find(({ hasBegun }) => hasBegun);
+  if (!own && ongoing && (interaction === undefined || interaction === ongoing.interaction)) return;
+  const turn = own ?? newTurn(native.fresh ?? native.session);
+  turn.wasAborted = false;
+  yield* supersede(turn, session);
+  if (own) turns.splice(turns.indexOf(own), 1);
+  turns.unshift(turn);
+  turn.interaction = interaction;
+  turn.hasBegun = true;
+  if (!turn.isStarted) {
+    yield* begin(turn, native.session, session, { input: event.content, caller: own ? own.run : native.session });
+  }
+}
+
+/** The runtime works on one turn at a time: with the next one, the last is over, also where no idle told so. */
+function* supersede(next: Turn, session: SessionState): Iterable<RunEvent> {
+  for (const turn of session.turns.slice()) {
+    if (turn === next) continue;
+    if (turn.wasAborted) yield* end(turn, session, { kind: 'cancelled' });
+    else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
+  }
+}
+
+/** The turn that this work belongs to; work that nobody asked for begins one. */
+function* working(
+  native: Extract<CopilotNative, { kind: 'event' }>,
+  session: SessionState,
+): Generator<RunEvent, Turn | undefined> {
+  const ongoing = current(session);
+  if (ongoing) {
+    ongoing.hasBegun ||= native.fresh !== undefined;
+    return ongoing;
+  }
+  if (native.fresh === undefined) return undefined;
+  const turn = newTurn(native.fresh, native.event.type === 'compaction_start' ? 'compact' : undefined);
+  turn.hasBegun = true;
+  if (native.event.type === 'turn_start') turn.interaction = native.event.interaction;
+  session.turns.unshift(turn);
+  yield* begin(turn, native.session, session, { caller: native.session });
+  return turn;
+}
+
+/**
+ * The runtime has dropped what was at work and what was in its queue. It may say so only after it has accepted the next
+ * message: where the program asked for the abort, what it sent before is meant, else what was accepted.
+ */
+function abort({ turns }: SessionState): void {
+  const isOurs = turns.some(({ isDoomed }) => isDoomed);
+  for (const turn of turns) {
+    turn.wasAborted ||= isOurs ? turn.isDoomed : turn.hasBegun || turn.message !== undefined;
+  }
+}
+
+/** What has begun is done, what was aborted is too, and what was to steer has steered or never will. */
+function* settle(session: SessionState): Iterable<RunEvent> {
+  for (const turn of session.turns.slice()) {
+    const isStale = !turn.isStarted && turn.message !== undefined;
+    if (turn.wasAborted || isStale) yield* end(turn, session, { kind: 'cancelled' });
+    else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
+  }
+}
+
+function* begin(
+  turn: Turn,
+  id: string,
+  { provider, remote }: SessionState,
+  { input, caller }: { readonly input?: unknown; readonly caller?: string },
+): Iterable<RunEvent> {
+  turn.isStarted = true;
+  const { run, task } = turn;
+  yield { type: 'run.start', run, agent: 'copilot', provider, session: id, remote, task, caller, input: () => input };
+}
+
+function* end(turn: Turn, session: SessionState | undefined, outcome: Outcome): Iterable<RunEvent> {
+  const at = session?.turns.indexOf(turn) ?? -1;
+  if (at >= 0) session?.turns.splice(at, 1);
+  if (!turn.isStarted) return;
+  if (session) yield* endHeld(turn, session);
+  const failed: Outcome = turn.error === undefined ? outcome : { kind: 'error', type: turn.error };
+  yield {
+    type: 'run.end',
+    run: turn.run,
+    outcome: outcome.kind === 'ok' ? failed : outcome,
+    output: () => turn.answer,
+  };
+}

@@ -1,0 +1,288 @@
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { context, propagation, trace } from '@opentelemetry/api';
+import '@turnkeeper/check/vitest';
+import { afterEach, describe, expect, test } from 'vitest';
+import { withSession } from '../../session/active-session.ts';
+import { attachSession, SessionContext } from '../../session/session-context.ts';
+import {
+  application,
+  called,
+  realFlame,
+  startFlameWorld,
+  type FlameWorld,
+  type FlameTask,
+  type FlameWorldOptions,
+  type FrontendClient,
+} from '../../testing/flame.ts';
+import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
+import { readTarget } from './native.ts';
+
+let world: FlameWorld;
+afterEach(() => world[Symbol.asyncDispose]());
+
+async function start(options: FlameWorldOptions = {}): Promise<FlameWorld> {
+  world = await startFlameWorld(options);
+  return world;
+}
+
+/** Sessions of a real Flame outlive the test. */
+const conversation = `conv-${process.pid}-${Date.now()}`;
+
+const hello = { task: { session_id: conversation, input: Buffer.from('hello') } };
+
+describe('a conversation', () => {
+  test('of three tasks is three turns of the session', async () => {
+    const { open, create, watch, tracing } = await start();
+    await open(conversation);
+    for (const text of ['hello', 'and then', 'thanks']) await watch(await create(conversation, text));
+    expect(tracing.capture).toHaveSession(conversation, { turns: 3 });
+    expect(tracing.capture).toPassChecks();
+    const { root } = tracing.capture.index.runs[0]!;
+    expect(root.kind).toBe('client');
+    expect(root.name).toBe(`invoke_agent ${application}`);
+    const target = readTarget(world.client.getChannel().getTarget());
+    expect(root.attributes).toMatchObject({
+      'turnkeeper.engine.name': 'flame',
+      'turnkeeper.session.source': 'engine',
+      'gen_ai.provider.name': 'flame',
+      'server.address': target?.address,
+      'server.port': target?.port,
+    });
+  });
+
+  test('is on the platform’s id where there is one, and on that of a SessionContext on the client', async () => {
+    const { open, create, watch, client, tracing } = await start();
+    await open(conversation);
+    await withSession('conv-42', async () => watch(await create(conversation, 'hello')));
+    attachSession(client, new SessionContext({ sessionId: 'batch-001' }));
+    await watch(await create(conversation, 'hello'));
+    const roots = tracing.capture.index.runs.map(({ root }) => root.attributes);
+    expect(roots.map((attributes) => attributes['session.id'])).toEqual(['conv-42', 'batch-001']);
+    expect(roots.map((attributes) => attributes['turnkeeper.engine.session.id'])).toEqual([conversation, conversation]);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('beside others keeps its tasks apart, also where their ids are the same', async () => {
+    const { open, create, watch, tracing } = await start();
+    const names = ['a', 'b', 'c'].map((name) => `${conversation}-${name}`);
+    await Promise.all(names.map((name) => open(name)));
+    const tasks = await Promise.all(names.flatMap((name) => [create(name, 'one'), create(name, 'two')]));
+    await Promise.all(tasks.map(watch));
+    for (const name of names) expect(tracing.capture).toHaveSession(name, { turns: 2 });
+    expect(tracing.capture).toPassChecks();
+  });
+});
+
+describe('a task', () => {
+  test.each([{ enums: String }, {}])('tells its states as events, read by number and by name', async (options) => {
+    const { open, create, watch, tracing } = await start(options);
+    await open(conversation);
+    const states = await watch(await create(conversation, 'hello'));
+    expect(states.at(-1)).toBe(options.enums ? 'Succeed' : '2');
+    const events = tracing.capture.index.runs[0]!.root.events.map(({ name, attributes }) => [
+      name,
+      attributes['turnkeeper.run.state'],
+    ]);
+    expect(events.slice(0, 2)).toEqual([
+      ['run.start', undefined],
+      ['run.state', 'pending'],
+    ]);
+    expect(events.at(-1)).toEqual(['run.state', 'succeed']);
+  });
+
+  test.skipIf(realFlame).each([
+    ['#fail', 'task_failed', 'failed'],
+    ['#cancel', 'cancelled', 'cancelled'],
+  ])('that ends otherwise (%s) says so', async (input, type, state) => {
+    const { open, create, watch, tracing } = await start();
+    await open(conversation);
+    await watch(await create(conversation, input));
+    const { root } = tracing.capture.index.runs[0]!;
+    expect(root.attributes['error.type']).toBe(type);
+    expect(root.events.at(-1)?.attributes['turnkeeper.run.state']).toBe(state);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('that is not accepted has the gRPC code for its error, and the caller its own', async () => {
+    const { create, tracing } = await start();
+    await expect(create(`${conversation}-none`, 'hello')).rejects.toMatchObject({ code: 5 });
+    expect(tracing.capture.tree()).toBe(
+      `invoke_agent flame [session ${conversation}-none] run.start (error NOT_FOUND)`,
+    );
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('that is asked after, not watched, ends with the answer', async () => {
+    const { open, create, client, tracing } = await start({ enums: String });
+    await open(conversation);
+    const { metadata } = await create(conversation, 'hello');
+    const request = { task_id: metadata.id, session_id: conversation };
+    await expect
+      .poll(async () => (await called<FlameTask>((reply) => client.GetTask(request, reply))).status.state, {
+        timeout: 10_000,
+      })
+      .toBe('Succeed');
+    expect(tracing.capture).toHaveSession(conversation, { turns: 1 });
+    expect(tracing.capture.index.runs[0]?.root.status).not.toBe('error');
+  });
+
+  test.skipIf(realFlame)('whose watch is given up, or fails, ends with the gRPC code', async () => {
+    const { open, create, client, tracing } = await start();
+    await open(conversation);
+    const first = await create(conversation, '#never');
+    const stream = client.WatchTask({ task_id: first.metadata.id, session_id: conversation });
+    const failed = new Promise((resolve) => stream.on('error', resolve));
+    stream.on('data', () => stream.cancel());
+    await failed;
+    const second = await create(conversation, '#never');
+    const options = { deadline: Date.now() + 50 };
+    const watching = client.WatchTask({ task_id: second.metadata.id, session_id: conversation }, options);
+    await expect(watching[Symbol.asyncIterator]().next()).resolves.toMatchObject({ done: false });
+    await new Promise((resolve) => watching.on('error', resolve));
+    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
+      'cancelled',
+      'DEADLINE_EXCEEDED',
+    ]);
+  });
+
+  test.skipIf(realFlame)('of a session that is closed ends with it', async () => {
+    const { open, create, client, tracing } = await start();
+    await open(conversation);
+    await create(conversation, '#never');
+    await called((reply) => client.CloseSession({ session_id: conversation }, reply));
+    await expect(create(conversation, 'too late')).rejects.toMatchObject({ code: 3 });
+    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
+      'session_closed',
+      'INVALID_ARGUMENT',
+    ]);
+  });
+
+  test('runs the listeners of its stream in its turn', async () => {
+    const { open, create, client, tracing } = await start();
+    await open(conversation);
+    const { metadata } = await create(conversation, 'hello');
+    const stream = client.WatchTask({ task_id: metadata.id, session_id: conversation });
+    const seen: boolean[] = [];
+    stream.on('data', () => seen.push(trace.getSpanContext(context.active()) !== undefined));
+    await new Promise((resolve) => stream.on('end', resolve));
+    expect(seen[0]).toBe(true);
+    expect(tracing.capture).toPassChecks();
+  });
+});
+
+describe('the trace context', () => {
+  test.skipIf(realFlame)(
+    'goes to the frontend with the task, and the instance’s work hangs below its turn',
+    async () => {
+      const { open, create, watch, server, tracing } = await start();
+      await open(conversation);
+      await withSession('conv-42', async () => watch(await create(conversation, 'hello')));
+      const { root } = tracing.capture.index.runs[0]!;
+      const { headers } = server!.requests.find(({ method }) => method === 'CreateTask')!;
+      expect(headers['traceparent']).toBe(`00-${root.traceId}-${root.spanId}-01`);
+      expect(headers['baggage']).toBe('session.id=conv-42');
+      const below = tracing.capture.index.childrenOf(root);
+      expect(below.map(({ name }) => name)).toEqual(['SELECT recommendation']);
+      expect(below[0]?.attributes['session.id']).toBe('conv-42');
+      expect(tracing.capture).toPassChecks();
+    },
+  );
+
+  test.skipIf(realFlame)('leaves what the caller sends as it is, and the caller’s metadata untouched', async () => {
+    const { open, create, server } = await start();
+    await open(conversation);
+    const metadata = new Metadata();
+    metadata.set('x-mine', 'yes');
+    metadata.set('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+    await create(conversation, 'hello', metadata);
+    const { headers } = server!.requests.find(({ method }) => method === 'CreateTask')!;
+    expect(headers).toMatchObject({
+      'x-mine': 'yes',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    });
+    expect(metadata.getMap()).not.toHaveProperty('baggage');
+  });
+
+  test.skipIf(realFlame)('is not there where no propagator is', async () => {
+    const { open, create, server } = await start();
+    propagation.disable();
+    await open(conversation);
+    await create(conversation, 'hello');
+    expect(server!.requests.every(({ headers }) => headers['traceparent'] === undefined)).toBe(true);
+  });
+});
+
+describe('a client', () => {
+  test('is met by itself at its first call, whatever that is; clients of other services are not', async () => {
+    const { client, open, create, watch, tracing } = await start({ isObserved: false });
+    using _instrumented = instrument({ Client });
+    await open(conversation);
+    await watch(await create(conversation, 'hello'));
+    const other = new Client('127.0.0.1:1', credentials.createInsecure());
+    await called((reply) => {
+      const bytes = (value: Buffer): Buffer => value;
+      other.makeUnaryRequest('/other.Service/Call', bytes, bytes, Buffer.from(''), (error) =>
+        reply(null, error ?? undefined),
+      );
+    });
+    other.close();
+    expect(tracing.capture).toHaveSession(conversation, { turns: 1 });
+    expect(tracing.capture.index.runs[0]?.root.name).toBe(`invoke_agent ${application}`);
+    expect(Object.getOwnPropertySymbols(other)).not.toContain(Symbol.for('turnkeeper.observed'));
+    expect(Object.getOwnPropertySymbols(client)).toContain(Symbol.for('turnkeeper.observed'));
+  });
+
+  test('whose first call is a task has that turn too, in its caller’s session', async () => {
+    const { open, client, tracing } = await start({ isObserved: false });
+    await open(conversation);
+    const second = connect(client);
+    using _instrumented = instrument({ Client });
+    await withSession('conv-42', async () => {
+      const { metadata } = await called<FlameTask>((reply) => second.CreateTask(hello, reply));
+      for await (const _state of second.WatchTask({ task_id: metadata.id, session_id: conversation }));
+    });
+    second.close();
+    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['session.id'])).toEqual(['conv-42']);
+  });
+
+  test('that is generated, and makes its requests itself, is observed the same', async () => {
+    const { open, client, tracing } = await start({ isObserved: false });
+    await open(conversation);
+    const { CreateTask, GetTask } = Reflect.get(client.constructor, 'service');
+    const plain = new Client(client.getChannel().getTarget(), credentials.createInsecure());
+    using _instrumented = instrument({ Client });
+    const call = (method: typeof CreateTask, request: object): Promise<FlameTask> =>
+      called((reply) => {
+        const { path, requestSerialize, responseDeserialize } = method;
+        plain.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, reply);
+      });
+    const { metadata } = await call(CreateTask, hello);
+    const asked = { task_id: metadata.id, session_id: conversation };
+    await expect.poll(async () => (await call(GetTask, asked)).status.state, { timeout: 10_000 }).toBe(2);
+    plain.close();
+    expect(tracing.capture).toHaveSession(conversation, { turns: 1 });
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('is left as it was when the observation stops', async () => {
+    const { client, observation, open, create } = await start();
+    await open(conversation);
+    observation?.stop();
+    expect(Object.keys(client).filter((name) => /Task|Session|Request|check/.test(name))).toEqual([]);
+    expect(Object.hasOwn(client, 'CreateTask')).toBe(false);
+    await create(conversation, 'hello');
+    expect(world.tracing.capture.spans.filter(({ name }) => name.startsWith('invoke_agent'))).toEqual([]);
+  });
+});
+
+/** The instrumentation as a hook would use it: with the module's exports. */
+function instrument(exports: object): Disposable {
+  const instrumentation = new TurnkeeperInstrumentation({ engines: ['flame'] });
+  for (const definition of instrumentation.getModuleDefinitions()) definition.patch?.(exports);
+  return { [Symbol.dispose]: () => instrumentation.disable() };
+}
+
+/** Another client of the same frontend. */
+function connect(client: FrontendClient): FrontendClient {
+  return Reflect.construct(client.constructor, [client.getChannel().getTarget(), credentials.createInsecure()]);
+}

@@ -1,0 +1,138 @@
+import type { Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { FlameNative, FlameTask } from './native.ts';
+
+interface FlameRun {
+  readonly session: string;
+  task: string | undefined;
+  state: string | undefined;
+}
+
+/** What is known of one client: the applications of its sessions, and the tasks that are not over. */
+export interface FlameState {
+  remote: Remote | undefined;
+  readonly applications: Map<string, string>;
+  readonly runs: Map<RunId, FlameRun>;
+  readonly tasks: Map<string, RunId>;
+}
+
+/** How many sessions' applications one client remembers; the oldest goes first. */
+const MAX_SESSIONS = 1_000;
+
+export function start(): FlameState {
+  return { remote: undefined, applications: new Map(), runs: new Map(), tasks: new Map() };
+}
+
+export function* translate(native: FlameNative, state: FlameState): Iterable<RunEvent> {
+  switch (native.kind) {
+    case 'frontend': {
+      const { address, port } = native;
+      state.remote = { address, port };
+      return;
+    }
+    case 'session':
+      yield* noteSession(native, state);
+      return;
+    case 'create':
+      yield* begin(native.run, native.session, state, { input: native.input });
+      return;
+    case 'created':
+      yield* noteCreated(native, state);
+      return;
+    case 'task':
+      yield* noteTask(native.task, state);
+      return;
+    case 'watch-failed': {
+      const run = state.tasks.get(keyOf(native.session, native.task));
+      if (run === undefined) return;
+      const { failure: type } = native;
+      yield* end(run, state, type === 'CANCELLED' ? { kind: 'cancelled' } : { kind: 'error', type });
+      return;
+    }
+    case 'place':
+      return;
+  }
+}
+
+/** Where a task's listeners run: in its turn, while it goes on. */
+export function scope(native: FlameNative, state: FlameState): Scope | undefined {
+  if (native.kind !== 'place' || native.session === undefined || native.task === undefined) return undefined;
+  const run = state.tasks.get(keyOf(native.session, native.task));
+  return run === undefined ? undefined : { run };
+}
+
+function* noteSession(
+  { session, application, isClosed }: Extract<FlameNative, { kind: 'session' }>,
+  state: FlameState,
+): Iterable<RunEvent> {
+  const { applications } = state;
+  if (application !== undefined) {
+    applications.delete(session);
+    applications.set(session, application);
+    const [oldest] = applications.keys();
+    if (applications.size > MAX_SESSIONS && oldest !== undefined) applications.delete(oldest);
+  }
+  if (!isClosed) return;
+  // Nobody will be told of what was still going on.
+  for (const [run, { session: own }] of state.runs) {
+    if (own === session) yield* end(run, state, { kind: 'error', type: 'session_closed' });
+  }
+}
+
+function* noteCreated(
+  { run, task, failure, called }: Extract<FlameNative, { kind: 'created' }>,
+  state: FlameState,
+): Iterable<RunEvent> {
+  if (failure !== undefined) yield* end(run, state, { kind: 'error', type: failure });
+  if (!task) return;
+  if (called !== undefined) yield* begin(run, task.session, state, { at: called, caller: run });
+  const known = state.runs.get(run);
+  if (!known) return;
+  known.task = task.id;
+  state.tasks.set(keyOf(task.session, task.id), run);
+  yield* noteTask(task, state);
+}
+
+function* begin(
+  run: RunId,
+  session: string,
+  { applications, runs, remote }: FlameState,
+  { input, ...rest }: { readonly input?: unknown; readonly at?: number; readonly caller?: string },
+): Iterable<RunEvent> {
+  runs.set(run, { session, task: undefined, state: undefined });
+  const agent = applications.get(session) ?? 'flame';
+  yield { type: 'run.start', run, agent, provider: 'flame', session, remote, input: () => decode(input), ...rest };
+}
+
+function* noteTask(task: FlameTask, state: FlameState): Iterable<RunEvent> {
+  const run = state.tasks.get(keyOf(task.session, task.id)) ?? '';
+  const known = state.runs.get(run);
+  if (!known || known.state === task.state) return;
+  known.state = task.state;
+  yield { type: 'run.state', run, state: task.state };
+  const outcome = OUTCOMES[task.state];
+  if (outcome) yield* end(run, state, outcome, task.output);
+}
+
+const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  succeed: { kind: 'ok' },
+  failed: { kind: 'error', type: 'task_failed' },
+  cancelled: { kind: 'cancelled' },
+};
+
+function* end(run: RunId, state: FlameState, outcome: Outcome, output?: unknown): Iterable<RunEvent> {
+  const known = state.runs.get(run);
+  if (!known) return;
+  state.runs.delete(run);
+  if (known.task !== undefined) state.tasks.delete(keyOf(known.session, known.task));
+  yield { type: 'run.end', run, outcome, output: () => decode(output) };
+}
+
+/** A task's id is unique in its session only. */
+function keyOf(session: string, task: string): string {
+  return `${session}\n${task}`;
+}
+
+/** Flame carries bytes; most are text. */
+function decode(value: unknown): unknown {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+}
