@@ -37,7 +37,7 @@ export interface RunInfo {
 }
 
 /** The metadata of a run that has begun. */
-export function runInfo(run: Run): RunInfo {
+function runInfo(run: Run): RunInfo {
   const { session, engine, engineSession, turn } = run;
   const span = run.span?.spanContext();
   return {

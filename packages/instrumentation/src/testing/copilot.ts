@@ -33,7 +33,7 @@ export const researcher = {
 };
 
 /** What the model answers, by a marker in the prompt; anything else is echoed. */
-export function scriptAnswers(): ScriptFunction {
+function scriptAnswers(): ScriptFunction {
   let overloads = 0;
   const delegate = (mode: string) => ({
     toolCalls: [
