@@ -256,10 +256,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       limits: late,
       reject: (source, problem) => recorder.reject(this.#adapter.name, source, problem),
     });
-    if (aliases.length > 0 && session.aliases.length === 0) {
-      session.aliases = aliases;
-      session.stamps = undefined;
-    }
+    session.alsoAs(aliases);
     const { name: engine } = this.#adapter;
     const calledAt = this.#clock.now();
     const run = new Run({ id, engine, attachment: this.#identity, base, calledAt, session, ownsSession }, recorder);

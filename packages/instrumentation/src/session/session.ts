@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import { diag, type Attributes } from '@opentelemetry/api';
 
 /** Who gave a session its id, strongest first. Recorded as `turnkeeper.session.source`. */
 export type SessionSource = 'explicit' | 'attached' | 'context' | 'baggage' | 'environment' | 'engine' | 'generated';
@@ -39,7 +39,7 @@ export class Session {
   /** What every span of the session carries; made once the id is known. Kept by session-attributes.ts. */
   stamps: Attributes | undefined;
   /** Further names that backends want the id under. */
-  aliases: readonly string[] = [];
+  readonly aliases: Set<string> = new Set();
   readonly #limits: LateLimits;
   readonly #open = new Set<Task>();
   readonly #held: Task[] = [];
@@ -47,6 +47,7 @@ export class Session {
   #source: SessionSource | undefined;
   #previousId: string | undefined;
   #settled = false;
+  #isLeaving = false;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(details: SessionDetails = {}, limits: LateLimits = DEFAULT_LATE_LIMITS) {
@@ -77,17 +78,19 @@ export class Session {
     return this.#settled;
   }
 
-  /** How many ended things wait for the id. */
-  get held(): number {
-    return this.#held.length;
-  }
-
   /** The first bind wins. The caller has validated the id. */
   bind(id: string, source: SessionSource): void {
     if (this.#settled) return;
     this.#id = id;
     this.#source = source;
     this.#settle();
+  }
+
+  /** Backends want the id under these names as well. */
+  alsoAs(names: readonly string[]): void {
+    if (names.every((name) => this.aliases.has(name))) return;
+    for (const name of names) this.aliases.add(name);
+    this.stamps = undefined;
   }
 
   /** The session that this one continues, said by an engine. */
@@ -112,26 +115,45 @@ export class Session {
 
   /** Holds back something that has ended until the id is known, the deadline, the limit, or a flush. Keeps the order. */
   hold(task: Task): void {
-    if (this.#settled) {
+    // What a leaving span's end sets off at the processors leaves with it.
+    if (this.#settled || this.#isLeaving) {
       task(this.#id);
       return;
     }
-    if (this.#held.length >= this.#limits.limit) this.#held.shift()?.(undefined);
     this.#held.push(task);
-    this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
+    this.#leave(this.#held.length - this.#limits.limit);
+    if (this.#held.length > 0) this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
   }
 
   /** What is held back leaves without an id. The id may still come, for what ends later. */
   release(): void {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
-    for (const task of this.#held.splice(0)) task(this.#id);
+    this.#leave(this.#held.length);
   }
 
   #settle(): void {
     this.#settled = true;
-    for (const task of this.#open) task(this.#id);
+    const open = [...this.#open];
     this.#open.clear();
+    for (const task of open) this.#run(task);
     this.release();
+  }
+
+  /** So many leave, the oldest first. */
+  #leave(count: number): void {
+    if (count <= 0 || this.#isLeaving) return;
+    this.#isLeaving = true;
+    for (const task of this.#held.splice(0, count)) this.#run(task);
+    this.#isLeaving = false;
+  }
+
+  /** One that fails keeps no other back. */
+  #run(task: Task): void {
+    try {
+      task(this.#id);
+    } catch (error) {
+      diag.error('turnkeeper: a span or log record that waited for its session could not be passed on', error);
+    }
   }
 }
