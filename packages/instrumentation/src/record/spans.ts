@@ -87,8 +87,12 @@ export class SpanRecorder implements Recorder {
       },
       parent,
     );
-    if (!run.session.isSettled)
-      run.session.whenKnown(() => span.setAttributes(sessionAttributes(run.session, operation)));
+    if (!run.session.isSettled) {
+      run.session.whenKnown(() => {
+        // A flush may have ended it before.
+        if (span.isRecording()) span.setAttributes(sessionAttributes(run.session, operation));
+      });
+    }
     return span;
   }
 

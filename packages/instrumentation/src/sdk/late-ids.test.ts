@@ -139,15 +139,12 @@ describe('a span of anybody’s that ends before the id of its session is known'
   test('keeps no other back where the processor behind it throws', () => {
     const { leaving, world } = start();
     const { tap, say } = script();
-    const failing = vi.spyOn(leaving.spans as { push: () => number }, 'push').mockImplementationOnce(() => {
-      throw new Error('exporter');
-    });
+    leaving.failOnce(new Error('exporter'));
     tap.run('r', [], () => {
       say({ type: 'run.start', run: 'r' });
       for (const name of ['one', 'two', 'three']) world.tracer.startSpan(name).end();
       say({ type: 'session.bind', run: 'r', id: 'late-1' });
     });
-    failing.mockRestore();
     expect(leaving.sessions()).toEqual(['two late-1', 'three late-1']);
     expect(world.diagnostics).toEqual([expect.stringContaining('could not be passed on Error: exporter')]);
   });
@@ -185,11 +182,8 @@ describe('a nested run', () => {
       'execute_tool delegate late-1',
       'invoke_agent scripted late-1',
     ]);
-    for (const { name, events } of leaving.spans) {
-      if (name.startsWith('invoke_agent')) {
-        expect(events.map((event) => event.attributes?.['session.id'])).toEqual(['late-1']);
-      }
-    }
+    const said = leaving.spans.flatMap(({ events }) => events.map(({ attributes }) => attributes?.['session.id']));
+    expect(said).toEqual(['late-1', 'late-1']);
   });
 });
 
@@ -198,7 +192,7 @@ type Step =
   | { readonly kind: 'bind' | 'finish'; readonly run: number }
   | { readonly kind: 'flush' };
 
-const RUNS = 3;
+const RUNS = 2;
 const LIMIT = 4;
 const run = fc.nat({ max: RUNS - 1 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -252,7 +246,7 @@ class Expected {
 
 test('in any order of start, bind, end and flush, each span leaves once, in order, with the right id and its own end', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
       const { leaving, world } = start();
       const { tap, say } = script({ lateLimit: LIMIT });
       const expected = Array.from({ length: RUNS }, (_, index) => new Expected(`conv-${index}`));
@@ -293,7 +287,8 @@ test('in any order of start, bind, end and flush, each span leaves once, in orde
           say({ type: 'session.bind', run: `r${one.run}`, id: `conv-${one.run}` });
         } else if (one.kind === 'finish') finish(one.run);
         else if (one.kind === 'end') {
-          const [name, span] = [...open[one.run]!].at(one.span) ?? [];
+          const all = [...open[one.run]!];
+          const [name, span] = all[one.span % all.length] ?? [];
           if (name !== undefined && span !== undefined) end(one.run, name, span);
         } else if (!finished.has(one.run)) {
           const name = `s${made++} of r${one.run}`;
@@ -307,7 +302,7 @@ test('in any order of start, bind, end and flush, each span leaves once, in orde
       }
       for (let index = 0; index < RUNS; index++) {
         finish(index);
-        for (const [name, span] of [...open[index]!]) end(index, name, span);
+        for (const [name, span] of open[index]!) end(index, name, span);
       }
 
       const sessionOf = (name: string): number => Number(/r(\d)/.exec(name)?.[1] ?? /* a root */ -1);
@@ -327,8 +322,8 @@ test('in any order of start, bind, end and flush, each span leaves once, in orde
         for (const { id } of mine) expect([session.id, '-']).toContain(id);
       }
       const roots = left.filter(({ name }) => name.startsWith('invoke_agent'));
-      expect(roots.map(({ id }) => id).toSorted()).toEqual(
-        expected.map(({ left: all }) => all.find((name) => /^r\d /.test(name))?.split(' ')[1]).toSorted(),
+      expect(roots.map(({ id }) => String(id)).toSorted()).toEqual(
+        expected.map(({ left: all }) => all.find((name) => /^r\d /.test(name))?.split(' ')[1] ?? '').toSorted(),
       );
       for (const { span } of roots) expect(span.events.filter(({ name }) => name === 'run.start')).toHaveLength(1);
       expect(world.diagnostics).toEqual([]);
