@@ -15,6 +15,7 @@ import type {
 import { Clock } from './clock.ts';
 import { HeldRuns } from './held-runs.ts';
 import type { Ledger } from './ledger.ts';
+import { isObject } from './narrow.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
@@ -125,18 +126,21 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     return within ? runInContext(within, work) : work();
   }
 
-  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I): I {
+  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I, done: StreamDone = () => {}): I {
     const within = this.#contextOf(scope);
-    if (!within) return stream;
+    if (!within) {
+      done();
+      return stream;
+    }
     const iterate = stream[Symbol.asyncIterator].bind(stream);
+    const value = (): AsyncIterableIterator<unknown> => iteratorIn(within, runInContext(within, iterate), done);
     const placed = this.#guard('through', () =>
-      Reflect.defineProperty(stream, Symbol.asyncIterator, {
-        value: () => iteratorIn(within, runInContext(within, iterate)),
-        configurable: true,
-        writable: true,
-      }),
+      Reflect.defineProperty(stream, Symbol.asyncIterator, { value, configurable: true, writable: true }),
     );
-    if (!placed) this.warn('a stream cannot be followed: it is frozen');
+    if (!placed) {
+      this.warn('a stream cannot be followed: it is frozen');
+      done();
+    }
     return stream;
   }
 
@@ -358,14 +362,29 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 }
 
+type StreamDone = (failure?: { readonly error: unknown }) => void;
+
 /** Every step of the iteration runs in this context: a generator resumes in that of whoever asks for its next value. */
-function iteratorIn(within: Context, iterator: AsyncIterator<unknown>): AsyncIterableIterator<unknown> {
-  const step = (method: 'return' | 'throw') =>
-    iterator[method] && { [method]: (value?: unknown) => runInContext(within, () => iterator[method]?.(value)) };
+function iteratorIn(
+  within: Context,
+  iterator: AsyncIterator<unknown>,
+  done: StreamDone,
+): AsyncIterableIterator<unknown> {
+  let isOver = false;
+  const over: StreamDone = (failure) => {
+    if (!isOver) done(failure);
+    isOver = true;
+  };
+  const step = <T extends Promise<IteratorResult<unknown>>>(take: () => T): T =>
+    afterSettled(runInContext(within, take), (result, failure) => {
+      if (failure || (isObject(result) && Reflect.get(result, 'done'))) over(failure);
+    });
+  const raise = iterator.throw?.bind(iterator);
   return {
-    next: (...given) => runInContext(within, () => iterator.next(...given)),
-    ...step('return'),
-    ...step('throw'),
+    next: (...given) => step(() => iterator.next(...given)),
+    // Without one of its own, an iterator does not care that its reader leaves; the run does.
+    return: (value) => step(() => iterator.return?.(value) ?? Promise.resolve({ done: true, value })),
+    ...(raise && { throw: (error) => step(() => raise(error)) }),
     [Symbol.asyncIterator]() {
       return this;
     },

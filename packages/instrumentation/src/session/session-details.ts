@@ -1,5 +1,5 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import { sessionIdProblem } from './session-id.ts';
+import { badIdProblem, isSessionId } from './session-id.ts';
 import type { SessionDetails } from './session.ts';
 
 /** How many attributes of its own a session may carry, and how long a text among them may be. */
@@ -23,6 +23,11 @@ export interface SessionOptions {
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** What a caller said of a session, whose types nobody has checked; the id alone, or with details. */
+export function sessionOptions(given: string | SessionOptions | undefined): Partial<SessionOptions> | undefined {
+  return given === undefined || (typeof given === 'object' && given !== null) ? given : { sessionId: given };
+}
+
 /** The details that are good; each that is not is told to `reject`, with its name and what is wrong with it. */
 export function readDetails(
   options: Partial<SessionOptions>,
@@ -30,9 +35,9 @@ export function readDetails(
 ): SessionDetails {
   const text = (name: 'applicationName' | 'previousId' | 'userId'): string | undefined => {
     const value = options[name];
-    const problem = sessionIdProblem(value);
-    if (problem === undefined) return value;
-    if (problem !== 'absent') reject(name, problem);
+    if (isSessionId(value)) return value;
+    const problem = badIdProblem(value);
+    if (problem !== undefined) reject(name, problem);
     return undefined;
   };
   return {
