@@ -85,6 +85,8 @@ export interface Tap<Native> {
   mint(): RunId;
   /** Keeps the context that is active now under a name, for runs whose start comes in another one. */
   caller(name: CallerName): void;
+  /** Nobody of this name will come (what would have made the session has failed): runs that wait for it are no runs. */
+  forget(name: CallerName): void;
   /** Delivers later, unless the attachment ends first. Returns what cancels it. */
   later(milliseconds: number, native: Native): () => void;
   /** Runs the adapter's own code where the engine would suffer from its failure, as in a listener. */

@@ -13,7 +13,7 @@ import type {
   Tap,
 } from './adapter.ts';
 import { Clock } from './clock.ts';
-import { HeldRuns } from './held-runs.ts';
+import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import type { Ledger } from './ledger.ts';
 import { isObject } from './narrow.ts';
 import { carrierFor } from './propagation/carriers.ts';
@@ -65,7 +65,11 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   readonly #sessions = new Map<string, Session>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #reported = new Set<string>();
-  readonly #held = new HeldRuns((milliseconds, work) => this.#after(milliseconds, work));
+  readonly #held = new HeldRuns({
+    after: (milliseconds, work) => this.#after(milliseconds, work),
+    release: (events) => this.#release(events),
+    warn: (message) => this.warn(message),
+  });
   #minted = 0;
   #hasFailed = false;
   #stopped = false;
@@ -169,6 +173,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#guard('caller', () => this.#release(this.#held.name(name, activeContext())));
   }
 
+  forget(name: CallerName): void {
+    this.#held.take(name);
+  }
+
   later(milliseconds: number, native: Native): () => void {
     return this.#after(milliseconds, () => this.deliver(native));
   }
@@ -210,7 +218,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   #start(event: RunStart, at: Millis): void {
     if (this.#runs.get(event.run)?.isOpen) return;
     if (event.caller !== undefined && !this.#runs.get(event.run)) {
-      const known = this.#held.callerOf(event, at, () => this.#release(this.#held.give(event.run)));
+      const known = this.#held.callerOf(event, at);
       if (known) this.#begin(event, at, known);
       return;
     }
@@ -320,7 +328,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     else run.session.settle();
   }
 
-  #release(events: readonly { readonly event: RunEvent; readonly at: Millis; readonly base: Context }[]): void {
+  #release(events: readonly HeldEvent[]): void {
     for (const { event, at, base } of events) {
       if (event.type === 'run.start') this.#guard('run.start', () => this.#begin(event, at, base));
       else this.#receive(event, at);

@@ -108,7 +108,8 @@ describe('a traced instance', () => {
     expect(service.recommend('u-2')).toBe('second for u-2 in nothing');
     expect(service).toBeInstanceOf(Recommender);
     expect(service.constructor).toBe(Recommender);
-    expect(service.toString()).toBe('[object Object]');
+    expect(Object.prototype.toString.call(service)).toBe('[object Object]');
+    expect(service.propertyIsEnumerable('kind')).toBe(true);
     expect(service.hasOwnProperty('kind')).toBe(true);
     expect(service.recommend).toBe(service.recommend);
     expect(service.recommend.name).toBe('recommend');
