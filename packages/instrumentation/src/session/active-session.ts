@@ -3,7 +3,7 @@ import { context, createContextKey, diag, ROOT_CONTEXT, trace, type Context } fr
 import { stampsOf } from '../record/session-attributes.ts';
 import { Ledger } from '../ledger.ts';
 import { Session, type SessionSource } from './session.ts';
-import { readDetails, sessionOptions, type SessionOptions } from './session-details.ts';
+import { readDetails, sessionOptions, type GivenSession, type SessionOptions } from './session-details.ts';
 import { badIdProblem, isSessionId } from './session-id.ts';
 
 /** The place in a program where a session, and perhaps a run, is at work. One object under one context key. */
@@ -77,9 +77,14 @@ const NO_CONTEXT_MANAGER =
  * named in the diagnostic log. `work` always runs, and its result is returned as it is.
  */
 export function withSession<T>(session: string | SessionOptions, work: () => T): T {
+  return inSession(sessionOptions(session) ?? {}, work);
+}
+
+/** The same for what may have no id. */
+export function inSession<T>(given: GivenSession, work: () => T): T {
   let bound: Context | undefined;
   try {
-    bound = bindSession(activeContext(), sessionOptions(session) ?? {}, 'context');
+    bound = bindSession(activeContext(), given, 'context');
   } catch (error) {
     diag.warn('turnkeeper: a session is ignored: it cannot be read', error);
   }
@@ -87,7 +92,7 @@ export function withSession<T>(session: string | SessionOptions, work: () => T):
 }
 
 /** The context with this session in it; undefined where its id is absent or bad, which is then warned of. */
-export function bindSession(base: Context, given: Partial<SessionOptions>, source: SessionSource): Context | undefined {
+export function bindSession(base: Context, given: GivenSession, source: SessionSource): Context | undefined {
   const { sessionId } = given;
   if (!isSessionId(sessionId)) {
     const problem = badIdProblem(sessionId);
