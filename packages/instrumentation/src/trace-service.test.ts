@@ -228,7 +228,7 @@ describe('a stream', () => {
 describe('a traced class', () => {
   test('makes instances whose calls are runs, in the session of the class or the nearest to it', () => {
     class Shop extends Recommender {
-      static override [sessionContext] = new SessionContext({ sessionId: 'shop-1' });
+      static [sessionContext] = new SessionContext({ sessionId: 'shop-1' });
     }
     const Traced = traceService(Shop, { name: 'shop' });
     const instance = new Traced();

@@ -165,7 +165,7 @@ describe('what comes in', () => {
     undefined,
     'never' as const,
     () => false,
-    (): boolean => Reflect.construct(Promise, [() => {}]),
+    (): boolean => Reflect.construct(Promise<boolean>, [() => {}]) as never,
     (): never => {
       throw new Error('mine');
     },

@@ -290,7 +290,7 @@ test('in any order of start, bind, end and flush, each span leaves once, in orde
           const all = [...open[one.run]!];
           const [name, span] = all[one.span % all.length] ?? [];
           if (name !== undefined && span !== undefined) end(one.run, name, span);
-        } else if (!finished.has(one.run)) {
+        } else if (one.kind === 'start' && !finished.has(one.run)) {
           const name = `s${made++} of r${one.run}`;
           if (one.own) say({ type: 'tool.start', run: `r${one.run}`, call: name, tool: name, at: now });
           else
