@@ -34,7 +34,7 @@ function startLogs(isAround = true): Logs {
   const exporter: LogRecordExporter = {
     export: (exported, done) => {
       records.push(...exported);
-      done({ code: 0 });
+      done({ code: 0 as never });
     },
     forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
@@ -47,7 +47,8 @@ function startLogs(isAround = true): Logs {
     processor,
     records,
     logger: provider.getLogger('test'),
-    said: () => records.map(({ body, attributes }) => [body, attributes['session.id'] ?? '-'].join(' ')),
+    said: () =>
+      records.map(({ body, attributes }) => `${body as string} ${(attributes['session.id'] ?? '-') as string}`),
   };
 }
 
