@@ -1,11 +1,6 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Logger } from '@opentelemetry/api-logs';
-import {
-  LoggerProvider,
-  SimpleLogRecordProcessor,
-  type LogRecordExporter,
-  type ReadableLogRecord,
-} from '@opentelemetry/sdk-logs';
+import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withSession } from '../session/active-session.ts';
 import { script } from '../testing/scripted.ts';
@@ -31,15 +26,12 @@ interface Logs {
 /** The real logs SDK; our processor around the one that exports, or beside it. */
 function startLogs(isAround = true): Logs {
   const records: ReadableLogRecord[] = [];
-  const exporter: LogRecordExporter = {
-    export: (exported, done) => {
-      records.push(...exported);
-      done({ code: 0 as never });
-    },
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
+  const done = (): Promise<void> => Promise.resolve();
+  const exporting: LogRecordProcessor = {
+    onEmit: (record) => void records.push(record),
+    forceFlush: done,
+    shutdown: done,
   };
-  const exporting = new SimpleLogRecordProcessor({ exporter });
   const processor = new SessionLogProcessor(isAround ? exporting : undefined);
   const provider = new LoggerProvider({ processors: isAround ? [processor] : [processor, exporting] });
   return {

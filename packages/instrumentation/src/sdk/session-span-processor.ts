@@ -66,7 +66,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   onEnding(span: StartedSpan): void {
     const session = sessionOn(span);
-    const missing = session && this.#missing(session, attributesOf(span));
+    const missing = session?.isSettled && this.#missing(session, attributesOf(span));
     if (missing) span.setAttributes(missing);
     this.#next?.onEnding?.(span);
   }

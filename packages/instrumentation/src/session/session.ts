@@ -25,7 +25,7 @@ export interface LateLimits {
 
 export const DEFAULT_LATE_LIMITS: LateLimits = { limit: 512, deadlineMillis: 5_000 };
 
-type Task = (id: string | undefined) => void;
+type Task = () => void;
 
 /**
  * One conversation, as the runs in it share it. Its id is bound at most once. Until then, or until it is settled
@@ -73,9 +73,9 @@ export class Session {
     return this.#previousId === this.#id ? undefined : this.#previousId;
   }
 
-  /** Whether the id is known, or known to be absent. */
+  /** Whether the id is known, or known to be absent, and that of the session around this one too. */
   get isSettled(): boolean {
-    return this.#settled;
+    return this.#settled && this.parent?.isSettled !== false;
   }
 
   /** The first bind wins. The caller has validated the id. */
@@ -105,24 +105,27 @@ export class Session {
 
   /** Runs `task` once the id is known, or known to be absent: now, if it is. Returns what forgets the task. */
   whenKnown(task: Task): () => void {
-    if (this.#settled) {
-      task(this.#id);
-      return () => {};
+    if (!this.#settled) {
+      this.#open.add(task);
+      return () => this.#open.delete(task);
     }
-    this.#open.add(task);
-    return () => this.#open.delete(task);
+    if (this.parent?.isSettled === false) return this.parent.whenKnown(task);
+    task();
+    return () => {};
   }
 
   /** Holds back something that has ended until the id is known, the deadline, the limit, or a flush. Keeps the order. */
   hold(task: Task): void {
     // What a leaving span's end sets off at the processors leaves with it.
-    if (this.#settled || this.#isLeaving) {
-      task(this.#id);
-      return;
+    if (this.isSettled || this.#isLeaving) task();
+    else if (this.#settled) this.parent?.hold(task);
+    else {
+      this.#held.push(task);
+      this.#leave(this.#held.length - this.#limits.limit);
+      if (this.#held.length > 0) {
+        this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
+      }
     }
-    this.#held.push(task);
-    this.#leave(this.#held.length - this.#limits.limit);
-    if (this.#held.length > 0) this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
   }
 
   /** What is held back leaves without an id. The id may still come, for what ends later. */
@@ -130,30 +133,32 @@ export class Session {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
     this.#leave(this.#held.length);
+    if (this.#settled) this.parent?.release();
   }
 
   #settle(): void {
     this.#settled = true;
+    clearTimeout(this.#deadline);
     const open = [...this.#open];
     this.#open.clear();
-    for (const task of open) this.#run(task);
-    this.release();
+    for (const task of open) attempt(() => this.whenKnown(task));
+    for (const task of this.#held.splice(0)) attempt(() => this.hold(task));
   }
 
   /** So many leave, the oldest first. */
   #leave(count: number): void {
     if (count <= 0 || this.#isLeaving) return;
     this.#isLeaving = true;
-    for (const task of this.#held.splice(0, count)) this.#run(task);
+    for (const task of this.#held.splice(0, count)) attempt(task);
     this.#isLeaving = false;
   }
+}
 
-  /** One that fails keeps no other back. */
-  #run(task: Task): void {
-    try {
-      task(this.#id);
-    } catch (error) {
-      diag.error('turnkeeper: a span or log record that waited for its session could not be passed on', error);
-    }
+/** One that fails keeps no other back. */
+function attempt(task: Task): void {
+  try {
+    task();
+  } catch (error) {
+    diag.error('turnkeeper: a span or log record that waited for its session could not be passed on', error);
   }
 }
