@@ -182,8 +182,7 @@ describe('the id', () => {
     ['its agent', (session: AgentSession) => session.agent],
   ])('of a context attached to %s beats that of the caller', async (_name, owner) => {
     const { session } = await world.open();
-    const context = new SessionContext({ sessionId: 'attached-1', applicationName: 'shop' });
-    attachSession(owner(session), context);
+    attachSession(owner(session), new SessionContext({ sessionId: 'attached-1', applicationName: 'shop' }));
     await withSession('conv-42', () => session.prompt('#weather'));
     const { capture } = world.tracing;
     expect(capture).toHaveSession('attached-1', { turns: 1 });
