@@ -71,6 +71,61 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     );
   });
 
+  test('reads its options from TURNKEEPER_* variables', async () => {
+    await using received = await receive();
+    const ended = await runNode([...register, app, ' ', 'hello'], {
+      env: {
+        ...received.env,
+        TURNKEEPER_SESSION_ID: 'job-7',
+        TURNKEEPER_ALSO_AS: 'langfuse.session.id, thread',
+        TURNKEEPER_CONTENT: 'all',
+        TURNKEEPER_SEND: 'localhost',
+        TURNKEEPER_SAMPLE_RATIO: '1',
+        TURNKEEPER_ENGINES: 'pi',
+      },
+    });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const { spans, index } = await received.capture();
+    for (const { attributes } of spans) {
+      expect(attributes).toMatchObject({ 'session.id': 'job-7', 'langfuse.session.id': 'job-7', thread: 'job-7' });
+    }
+    expect(index.runs[0]?.root.attributes).toMatchObject({
+      'turnkeeper.session.source': 'environment',
+      'gen_ai.input.messages': 'hello',
+    });
+  });
+
+  test('drops a conversation that TURNKEEPER_SAMPLE_RATIO leaves out, and observes no engine that is not named', async () => {
+    await using received = await receive();
+    const env = { ...received.env, TURNKEEPER_SAMPLE_RATIO: '0' };
+    expect(await runNode([...register, app, 'conv-42', 'hello'], { env })).toMatchObject({ status: 0 });
+    expect(received.requests()).toBe(0);
+  });
+
+  test('names each variable with a wrong value in one line, and goes on without it', async () => {
+    await using received = await receive();
+    const wrong = {
+      TURNKEEPER_ENGINES: 'pi,submarine',
+      TURNKEEPER_STAMP_ONLY: 'submarine',
+      TURNKEEPER_FALLBACK: 'maybe',
+      TURNKEEPER_CONTENT: 'some',
+      TURNKEEPER_ALSO_AS: 'a,,b',
+      TURNKEEPER_IDLE_TIMEOUT: 'soon',
+      TURNKEEPER_LATE_LIMIT: '-1',
+      TURNKEEPER_LATE_DEADLINE: '0',
+      TURNKEEPER_SEND: ',',
+      TURNKEEPER_ACCEPT: 'perhaps',
+      TURNKEEPER_SAMPLE_RATIO: '10%',
+      TURNKEEPER_SESSION_ID: 'x'.repeat(129),
+    };
+    const ended = await runNode([...register, app, 'conv-42', 'hello'], { env: { ...received.env, ...wrong } });
+    expect(ended).toMatchObject({ status: 0, stdout: 'hello\n' });
+    const lines = ended.stderr.split('\n').filter((line) => line.includes('TurnkeeperWarning'));
+    for (const name of Object.keys(wrong)) expect(lines.filter((line) => line.includes(name))).toHaveLength(1);
+    expect(lines).toHaveLength(Object.keys(wrong).length);
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
+  });
+
   test('says what to install where sdk-node is missing, and lets the program run', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-test-'));
     try {

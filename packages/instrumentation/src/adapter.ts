@@ -66,8 +66,15 @@ export interface Tap<Native> {
   around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T;
   /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
   inside<T>(scope: Scope, work: () => T): T;
-  /** The same for a lazy stream: every step of its iteration runs in this scope. */
-  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I): I;
+  /**
+   * The same for a lazy stream: every step of its iteration runs in this scope. `done` is called once, when the
+   * iteration has ended or failed, or its reader has left; at once where the stream cannot be followed.
+   */
+  through<I extends AsyncIterable<unknown>>(
+    scope: Scope,
+    stream: I,
+    done?: (failure?: { readonly error: unknown }) => void,
+  ): I;
   /** Runs `work` in nobody's run: for connections and loops that several conversations share. */
   outside<T>(work: () => T): T;
   /** The innermost open run executing here: its id where it is this attachment's, `null` where it is another's. */
@@ -78,6 +85,8 @@ export interface Tap<Native> {
   mint(): RunId;
   /** Keeps the context that is active now under a name, for runs whose start comes in another one. */
   caller(name: CallerName): void;
+  /** Nobody of this name will come (what would have made the session has failed): runs that wait for it are no runs. */
+  forget(name: CallerName): void;
   /** Delivers later, unless the attachment ends first. Returns what cancels it. */
   later(milliseconds: number, native: Native): () => void;
   /** Runs the adapter's own code where the engine would suffer from its failure, as in a listener. */

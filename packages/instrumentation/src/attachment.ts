@@ -13,8 +13,9 @@ import type {
   Tap,
 } from './adapter.ts';
 import { Clock } from './clock.ts';
-import { HeldRuns } from './held-runs.ts';
+import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import type { Ledger } from './ledger.ts';
+import { isObject } from './narrow.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
@@ -64,7 +65,11 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   readonly #sessions = new Map<string, Session>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #reported = new Set<string>();
-  readonly #held = new HeldRuns((milliseconds, work) => this.#after(milliseconds, work));
+  readonly #held = new HeldRuns({
+    after: (milliseconds, work) => this.#after(milliseconds, work),
+    release: (events) => this.#release(events),
+    warn: (message) => this.warn(message),
+  });
   #minted = 0;
   #hasFailed = false;
   #stopped = false;
@@ -125,18 +130,21 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     return within ? runInContext(within, work) : work();
   }
 
-  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I): I {
+  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I, done: StreamDone = () => {}): I {
     const within = this.#contextOf(scope);
-    if (!within) return stream;
+    if (!within) {
+      done();
+      return stream;
+    }
     const iterate = stream[Symbol.asyncIterator].bind(stream);
+    const value = (): AsyncIterableIterator<unknown> => iteratorIn(within, runInContext(within, iterate), done);
     const placed = this.#guard('through', () =>
-      Reflect.defineProperty(stream, Symbol.asyncIterator, {
-        value: () => iteratorIn(within, runInContext(within, iterate)),
-        configurable: true,
-        writable: true,
-      }),
+      Reflect.defineProperty(stream, Symbol.asyncIterator, { value, configurable: true, writable: true }),
     );
-    if (!placed) this.warn('a stream cannot be followed: it is frozen');
+    if (!placed) {
+      this.warn('a stream cannot be followed: it is frozen');
+      done();
+    }
     return stream;
   }
 
@@ -163,6 +171,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   caller(name: CallerName): void {
     this.#guard('caller', () => this.#release(this.#held.name(name, activeContext())));
+  }
+
+  forget(name: CallerName): void {
+    this.#held.take(name);
   }
 
   later(milliseconds: number, native: Native): () => void {
@@ -206,7 +218,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   #start(event: RunStart, at: Millis): void {
     if (this.#runs.get(event.run)?.isOpen) return;
     if (event.caller !== undefined && !this.#runs.get(event.run)) {
-      const known = this.#held.callerOf(event, at, () => this.#release(this.#held.give(event.run)));
+      const known = this.#held.callerOf(event, at);
       if (known) this.#begin(event, at, known);
       return;
     }
@@ -256,10 +268,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       limits: late,
       reject: (source, problem) => recorder.reject(this.#adapter.name, source, problem),
     });
-    if (aliases.length > 0 && session.aliases.length === 0) {
-      session.aliases = aliases;
-      session.stamps = undefined;
-    }
+    session.alsoAs(aliases);
     const { name: engine } = this.#adapter;
     const calledAt = this.#clock.now();
     const run = new Run({ id, engine, attachment: this.#identity, base, calledAt, session, ownsSession }, recorder);
@@ -319,7 +328,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     else run.session.settle();
   }
 
-  #release(events: readonly { readonly event: RunEvent; readonly at: Millis; readonly base: Context }[]): void {
+  #release(events: readonly HeldEvent[]): void {
     for (const { event, at, base } of events) {
       if (event.type === 'run.start') this.#guard('run.start', () => this.#begin(event, at, base));
       else this.#receive(event, at);
@@ -361,14 +370,29 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 }
 
+type StreamDone = (failure?: { readonly error: unknown }) => void;
+
 /** Every step of the iteration runs in this context: a generator resumes in that of whoever asks for its next value. */
-function iteratorIn(within: Context, iterator: AsyncIterator<unknown>): AsyncIterableIterator<unknown> {
-  const step = (method: 'return' | 'throw') =>
-    iterator[method] && { [method]: (value?: unknown) => runInContext(within, () => iterator[method]?.(value)) };
+function iteratorIn(
+  within: Context,
+  iterator: AsyncIterator<unknown>,
+  done: StreamDone,
+): AsyncIterableIterator<unknown> {
+  let isOver = false;
+  const over: StreamDone = (failure) => {
+    if (!isOver) done(failure);
+    isOver = true;
+  };
+  const step = <T extends Promise<IteratorResult<unknown>>>(take: () => T): T =>
+    afterSettled(runInContext(within, take), (result, failure) => {
+      if (failure || (isObject(result) && Reflect.get(result, 'done'))) over(failure);
+    });
+  const raise = iterator.throw?.bind(iterator);
   return {
-    next: (...given) => runInContext(within, () => iterator.next(...given)),
-    ...step('return'),
-    ...step('throw'),
+    next: (...given) => step(() => iterator.next(...given)),
+    // Without one of its own, an iterator does not care that its reader leaves; the run does.
+    return: (value) => step(() => iterator.return?.(value) ?? Promise.resolve({ done: true, value })),
+    ...(raise && { throw: (error) => step(() => raise(error)) }),
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { diag } from '@opentelemetry/api';
 import type { Adapter, Patch } from './adapter.ts';
+import { isObject } from './narrow.ts';
 import { isObserved } from './observe.ts';
 import { wrapMethod } from './wrap-method.ts';
 
@@ -60,10 +61,6 @@ function meet({ adapter, patch, observe }: Meeting, prototype: object, method: s
     const hooked: unknown = Object.hasOwn(self, method) ? Reflect.get(self, method) : undefined;
     return typeof hooked === 'function' ? Reflect.apply(hooked, self, args) : proceed(...args);
   });
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
 function isAdapter(value: unknown): value is AnyAdapter {

@@ -1,13 +1,13 @@
 import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { CallerName, Millis, RunEvent, RunId, RunStart } from './run-event.ts';
 
-/** How many callers' contexts are kept; the oldest goes first. */
+/** How many callers are known, or waited for; the oldest goes first. */
 const MAX_CALLERS = 1_000;
 
-/** How many events of one run are held before it goes on without its caller. */
-const MAX_EVENTS = 512;
+/** How many events wait for one caller; the oldest goes first. */
+const MAX_EVENTS = 128;
 
-/** How long a run waits for its caller, in milliseconds. */
+/** How long they wait, in milliseconds. */
 const CALLER_DEADLINE = 10_000;
 
 /** An event with what it needs to be received later. */
@@ -17,40 +17,54 @@ export interface HeldEvent {
   readonly base: Context;
 }
 
-interface HeldRun {
-  readonly caller: CallerName;
+/** What the held events of one caller need. */
+interface Waiting {
   readonly events: HeldEvent[];
   readonly cancel: () => void;
 }
 
+export interface HeldRunsOptions {
+  readonly after: (milliseconds: number, work: () => void) => () => void;
+  /** What goes on without its caller. */
+  readonly release: (events: readonly HeldEvent[]) => void;
+  readonly warn: (message: string) => void;
+}
+
 /**
- * Runs whose start came in somebody else's context, before their caller was known: they are held as events, and go on
- * with their own times once the caller is named, or at a deadline without one.
+ * Runs whose start came in somebody else's context, before it was known whose session they are in: they are held as
+ * events, and go on with their own times once the caller is named, or at a deadline without one.
  */
 export class HeldRuns {
-  readonly #after: (milliseconds: number, work: () => void) => () => void;
+  readonly #options: HeldRunsOptions;
   readonly #callers = new Map<CallerName, Context>();
-  readonly #runs = new Map<RunId, HeldRun>();
+  readonly #waiting = new Map<CallerName, Waiting>();
+  readonly #callerOf = new Map<RunId, CallerName>();
 
-  constructor(after: (milliseconds: number, work: () => void) => () => void) {
-    this.#after = after;
+  constructor(options: HeldRunsOptions) {
+    this.#options = options;
   }
 
-  /** Whether the event belongs to a held run, and so is held too. A full run is let go at the next event. */
-  keep(event: Exclude<RunEvent, { type: 'session.end' }>, at: Millis): boolean {
-    const run = this.#runs.get(event.run);
-    if (!run || run.events.length >= MAX_EVENTS) return false;
-    run.events.push({ event, at, base: ROOT_CONTEXT });
-    return true;
+  /** Whether the event belongs to a held run, and so is held too. */
+  keep(event: HeldEvent['event'], at: Millis): boolean {
+    const name = this.#callerOf.get(event.run);
+    const waiting = name === undefined ? undefined : this.#waiting.get(name);
+    waiting?.events.push({ event, at, base: ROOT_CONTEXT });
+    if (waiting && waiting.events.length > MAX_EVENTS) this.#dropOldest(waiting.events);
+    return waiting !== undefined;
   }
 
-  /** The context of the run's caller, where it is known. Else the run is held, and `expire` is called at the deadline. */
-  callerOf(event: RunStart, at: Millis, expire: () => void): Context | undefined {
+  /** The context of the run's caller, where it is known. Else the run is held. */
+  callerOf(event: RunStart, at: Millis): Context | undefined {
     const name = event.caller ?? '';
     const known = this.#callers.get(name);
     if (known) return known;
-    const cancel = this.#after(CALLER_DEADLINE, expire);
-    this.#runs.set(event.run, { caller: name, events: [{ event, at, base: ROOT_CONTEXT }], cancel });
+    if (!this.#waiting.has(name)) {
+      const cancel = this.#options.after(CALLER_DEADLINE, () => this.#options.release(this.take(name)));
+      this.#waiting.set(name, { events: [], cancel });
+      if (this.#waiting.size > MAX_CALLERS) this.#options.release(this.take(oldestOf(this.#waiting)));
+    }
+    this.#callerOf.set(event.run, name);
+    this.keep(event, at);
     return undefined;
   }
 
@@ -58,24 +72,38 @@ export class HeldRuns {
   name(name: CallerName, base: Context): HeldEvent[] {
     this.#callers.delete(name);
     this.#callers.set(name, base);
-    if (this.#callers.size > MAX_CALLERS) {
-      const oldest = this.#callers.keys().next();
-      if (!oldest.done) this.#callers.delete(oldest.value);
-    }
-    const waiting = [...this.#runs].filter(([, run]) => run.caller === name);
-    return waiting.flatMap(([id]) => this.give(id).map((held) => ({ ...held, base })));
+    if (this.#callers.size > MAX_CALLERS) this.#callers.delete(oldestOf(this.#callers));
+    return this.take(name).map((held) => ({ ...held, base }));
   }
 
-  /** The events of one held run, which is held no longer. */
-  give(id: RunId): HeldEvent[] {
-    const run = this.#runs.get(id);
-    if (!run) return [];
-    this.#runs.delete(id);
-    run.cancel();
-    return run.events;
+  /** The events that wait for this caller, and wait no longer. */
+  take(name: CallerName): HeldEvent[] {
+    const { events = [], cancel } = this.#waiting.get(name) ?? {};
+    cancel?.();
+    this.#waiting.delete(name);
+    for (const { event } of events) this.#callerOf.delete(event.run);
+    return events;
   }
 
   all(): HeldEvent[] {
-    return [...this.#runs.keys()].flatMap((id) => this.give(id));
+    return [...this.#waiting.keys()].flatMap((name) => this.take(name));
   }
+
+  /** A run's start stays while anything of the run is there: without it, nothing of the run could be told. */
+  #dropOldest(events: HeldEvent[]): void {
+    this.#options.warn(
+      `more than ${MAX_EVENTS} events came before it was known whose they are: the oldest are left out`,
+    );
+    const oldest = events.findIndex(({ event }) => event.type !== 'run.start');
+    const [dropped] = events.splice(Math.max(oldest, 0), 1);
+    if (dropped?.event.type !== 'run.start' && dropped?.event.type !== 'run.end') return;
+    const { run } = dropped.event;
+    this.#callerOf.delete(run);
+    events.splice(0, Infinity, ...events.filter(({ event }) => event.run !== run));
+  }
+}
+
+function oldestOf(map: ReadonlyMap<string, unknown>): string {
+  const [oldest = ''] = map.keys();
+  return oldest;
 }

@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/instrumentation';
 import type * as EnginePatches from './engine-patches.ts';
 import type { AnyAdapter } from './engine-patches.ts';
+import { isObject } from './narrow.ts';
 import { isObserved, observeWith, type Observation } from './observe.ts';
 import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
@@ -144,8 +145,4 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     this.#observations.add(reference);
     this.#gone.register(observation, reference);
   }
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

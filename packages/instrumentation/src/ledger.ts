@@ -10,7 +10,8 @@ const MAX_WARNINGS = 1_000;
 export interface Turn {
   /** 1 for the first turn of the session that this process saw. */
   readonly number: number;
-  readonly span: SpanContext;
+  /** Undefined where the turn has no span of ours. */
+  readonly span: SpanContext | undefined;
 }
 
 const LEDGER = Symbol.for('turnkeeper.ledger');
@@ -37,7 +38,7 @@ export class Ledger {
   }
 
   /** Enters the next turn of a session; returns its number and the turn before. */
-  enterTurn(sessionId: string, span: SpanContext): { readonly number: number; readonly previous: Turn | undefined } {
+  enterTurn(sessionId: string, span?: SpanContext): { readonly number: number; readonly previous: Turn | undefined } {
     const previous = this.#turns.get(sessionId);
     const number = (previous?.number ?? 0) + 1;
     this.#turns.delete(sessionId);

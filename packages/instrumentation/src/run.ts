@@ -21,7 +21,7 @@ import type {
   Usage,
 } from './run-event.ts';
 import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/active-session.ts';
-import { sessionIdProblem } from './session/session-id.ts';
+import { badIdProblem, isSessionId } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
@@ -271,13 +271,10 @@ export class Run {
   }
 
   #offer(stableId: string | undefined, volatileId: string | undefined): void {
-    if (sessionIdProblem(volatileId) === undefined) this.#volatileId ??= volatileId;
-    const problem = sessionIdProblem(stableId);
-    if (stableId === undefined || problem === 'absent') return;
-    if (problem !== undefined) {
-      this.#recorder.reject(this.engine, 'engine', problem);
-      return;
-    }
+    if (isSessionId(volatileId)) this.#volatileId ??= volatileId;
+    const problem = badIdProblem(stableId);
+    if (problem !== undefined) this.#recorder.reject(this.engine, 'engine', problem);
+    if (!isSessionId(stableId)) return;
     this.#stableId ??= stableId;
     if (this.ownsSession) this.session.bind(this.#stableId, 'engine');
   }

@@ -64,18 +64,16 @@ export function settingsOf(
   const ledger = (): Ledger => Ledger.of(providers.tracer());
   const tracer = (): Tracer => providers.tracer().getTracer(SCOPE_NAME, VERSION);
   const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
-  const spans = {
-    tracer,
-    ledger,
-    content: contentOption(options.content),
-    listeners: [new MetricsListener(providers.meter), events],
-  };
+  const listeners = [new MetricsListener(providers.meter), events];
+  const content = contentOption(options.content);
   const {
     lateLimit: limit = DEFAULT_LATE_LIMITS.limit,
     lateDeadlineMillis: deadlineMillis = DEFAULT_LATE_LIMITS.deadlineMillis,
   } = options;
   return {
-    recorder: options.stampOnly ? new StampRecorder(ledger, [events]) : new SpanRecorder(spans),
+    recorder: options.stampOnly
+      ? new StampRecorder({ ledger, listeners })
+      : new SpanRecorder({ ledger, listeners, tracer, content }),
     ledger,
     fallback: options.fallback ?? 'none',
     aliases: options.alsoAs ?? [],

@@ -4,8 +4,9 @@ import type { RunEvent } from './run-event.ts';
 import { providersOf, RunLog, settingsOf } from './settings.ts';
 import type { ObserveOptions } from './observe.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
+import { isFunction, isObject } from './narrow.ts';
 import { sessionIdProblem } from './session/session-id.ts';
-import { afterSettled } from './wrap-method.ts';
+import { isThenable } from './wrap-method.ts';
 
 export interface TraceServiceOptions extends ObserveOptions {
   /** What the service is called in its spans: `invoke_agent {name}`. 1 to 128 printable characters. */
@@ -22,18 +23,17 @@ interface ServiceNative {
  * session attached to the object, else in that of its caller. The object itself is left as it is: its calls to itself
  * are not traced, and its private members work.
  *
- * Instances made by a traced class are traced too. A method runs until its promise settles, or its stream is read.
+ * Instances made by a traced class are traced too. A call runs until its promise settles, and where it gives an
+ * asynchronous stream, until that has been iterated.
  * @throws TurnkeeperError `invalid-option` where the name is no good, or there is nothing that could be called.
  */
 export function traceService<T extends object>(executionObject: T, options: TraceServiceOptions): T {
   const problem = sessionIdProblem(options?.name);
   if (problem !== undefined) {
-    throw new TurnkeeperError(
-      'invalid-option',
-      `traceService needs a name for the service; ${problem === 'absent' ? 'it is missing' : problem}.`,
-    );
+    const what = problem === 'absent' ? 'it is missing' : problem;
+    throw new TurnkeeperError('invalid-option', `traceService needs a name for the service; ${what}.`);
   }
-  if ((typeof executionObject !== 'object' || executionObject === null) && typeof executionObject !== 'function') {
+  if (!isObject(executionObject)) {
     throw new TurnkeeperError('invalid-option', 'traceService traces a class, an instance or a function.');
   }
   const { name } = options;
@@ -62,26 +62,33 @@ class Service {
   proxyOf<T extends object>(target: T, owners: readonly object[]): T {
     const own = [target, ...owners];
     const traced = new WeakMap<Function, Function>();
+    /** Private members are those of the object itself. */
+    const selfOf = (self: unknown): unknown => (self === proxy ? target : self);
     const proxy: T = new Proxy(target, {
       apply: (callee, self, args) =>
         this.#call(this.#name, own, args, () => (isFunction(callee) ? Reflect.apply(callee, self, args) : undefined)),
       construct: (constructor, args, newTarget) => {
-        const made: unknown = isFunction(constructor) ? Reflect.construct(constructor, args, newTarget) : {};
-        const instance = isObject(made) ? made : {};
+        if (!isFunction(constructor)) return {};
         // A subclass puts its own private members on what it gets: that must be the instance itself.
-        return newTarget === proxy ? this.proxyOf(instance, own) : instance;
+        if (newTarget !== proxy) return construct(constructor, args, newTarget);
+        return this.proxyOf(construct(constructor, args, constructor), own);
       },
-      get: (object, key) => {
-        const value: unknown = Reflect.get(object, key, object);
-        if (!isFunction(value) || typeof key === 'symbol' || !isMethod(object, key)) return value;
+      get: (object, key, receiver) => {
+        const value: unknown = Reflect.get(object, key, selfOf(receiver));
+        if (!isFunction(value) || !isMethod(object, key)) return value;
         const known = traced.get(value);
         if (known) return known;
-        const name = `${this.#name}.${key}`;
-        const method = (...args: unknown[]): unknown =>
-          this.#call(name, own, args, () => Reflect.apply(value, object, args));
+        const call = (self: unknown, args: readonly unknown[]): unknown => Reflect.apply(value, selfOf(self), args);
+        const method = new Proxy(value, {
+          apply: (_callee, self, args) =>
+            typeof key === 'symbol' || key in Object.prototype
+              ? call(self, args)
+              : this.#call(`${this.#name}.${key}`, own, args, () => call(self, args)),
+        });
         traced.set(value, method);
         return method;
       },
+      set: (object, key, value, receiver) => Reflect.set(object, key, value, selfOf(receiver)),
     });
     return proxy;
   }
@@ -91,58 +98,50 @@ class Service {
     const run = tap.mint();
     return tap.run(run, owners, () => {
       tap.deliver({ events: [{ type: 'run.start', run, agent, input: () => args }] });
+      const fail = (error: unknown): never => {
+        this.#end(run, undefined, { error });
+        throw error;
+      };
       let result: unknown;
       try {
         result = work();
       } catch (error) {
-        this.#end(run, undefined, { error });
-        throw error;
+        return fail(error);
       }
-      if (isStream(result)) return this.#follow(run, result);
-      return afterSettled(result, (value, failure) => this.#end(run, value, failure));
+      return isThenable(result) ? result.then((value) => this.#pass(run, value), fail) : this.#pass(run, result);
     });
   }
 
-  /** The run of a stream is over when the stream is. */
-  #follow(run: RunId, stream: AsyncIterable<unknown>): AsyncIterable<unknown> {
-    const end = (failure?: { readonly error: unknown }): void => this.#end(run, undefined, failure);
-    const placed = this.#tap.through({ run }, stream);
-    return (async function* () {
-      try {
-        yield* placed;
-        end();
-      } catch (error) {
-        end({ error });
-        throw error;
-      } finally {
-        // A reader that leaves early has had what it wanted.
-        end();
-      }
-    })();
+  /** What the caller gets: the run of a stream is over when the stream is, or when its reader leaves. */
+  #pass(run: RunId, value: unknown): unknown {
+    // A ReadableStream can be read in ways that nobody sees.
+    if (!isStream(value) || value instanceof ReadableStream) {
+      this.#end(run, value);
+      return value;
+    }
+    const placed = this.#tap.through({ run }, value, (failure) => this.#end(run, undefined, failure));
+    return 'next' in placed ? placed[Symbol.asyncIterator]() : placed;
   }
 
-  #end(run: RunId, output: unknown, failure: { readonly error: unknown } | undefined): void {
+  #end(run: RunId, output: unknown, failure?: { readonly error: unknown }): void {
     const type = failure?.error instanceof Error ? failure.error.name : 'error';
     const outcome = failure ? ({ kind: 'error', type } as const) : ({ kind: 'ok' } as const);
     this.#tap.deliver({ events: [{ type: 'run.end', run, outcome, output: () => output }] });
   }
 }
 
-/** What is a function's own business, or cannot be replaced in a proxy, is left as it is. */
-function isMethod(object: object, key: string): boolean {
+function construct(constructor: Function, args: unknown[], newTarget: Function): object {
+  const made: unknown = Reflect.construct(constructor, args, newTarget);
+  return isObject(made) ? made : {};
+}
+
+/** A function's own `call` and `bind` are on the proxy; and a proxy must show what can never change as it is. */
+function isMethod(object: object, key: string | symbol): boolean {
   if (key === 'constructor' || (isFunction(object) && key in Function.prototype)) return false;
   const own = Object.getOwnPropertyDescriptor(object, key);
   return own === undefined || own.configurable === true || own.writable === true;
 }
 
 function isStream(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
-function isFunction(value: unknown): value is Function {
-  return typeof value === 'function';
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || isFunction(value);
+  return isObject(value) && Symbol.asyncIterator in value;
 }

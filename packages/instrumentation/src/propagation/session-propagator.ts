@@ -2,24 +2,18 @@ import {
   createContextKey,
   diag,
   propagation,
+  SpanKind,
   trace,
-  type Attributes,
   type Context,
   type TextMapGetter,
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
+import type { Destination } from '../adapter.ts';
 import { ATTR_SERVER_ADDRESS, ATTR_SESSION_ID } from '../record/semconv.ts';
 import { bindSession, frameIn } from '../session/active-session.ts';
-import {
-  BAGGAGE,
-  extractBaggage,
-  extractTraceContext,
-  injectBaggage,
-  injectTraceContext,
-  TRACE_PARENT,
-  TRACE_STATE,
-} from './w3c.ts';
+import { isObject } from '../narrow.ts';
+import { w3c } from './w3c.ts';
 
 export interface SessionPropagatorOptions {
   /** The hosts that get the session's id: names, or `*.` and a domain for everything below it. None by default. */
@@ -33,15 +27,15 @@ export interface SessionPropagatorOptions {
   readonly next?: TextMapPropagator;
 }
 
-/** The other end serves this one conversation: it may know the session whatever its host is called. */
-const PEER = createContextKey('turnkeeper.peer');
+/** Where a carrier goes, where somebody knows it better than the span at work. */
+const DESTINATION = createContextKey('turnkeeper.destination');
 
 /** Attributes in which HTTP instrumentations say which host a client span goes to. */
-const HOST_ATTRIBUTES = [ATTR_SERVER_ADDRESS, 'net.peer.name', 'http.host', 'peer.service'];
+const HOST_ATTRIBUTES = [ATTR_SERVER_ADDRESS, 'net.peer.name', 'url.full', 'http.url', 'http.host'];
 
-/** A context whose carrier goes to a process that serves this conversation only. */
-export function forPeer(from: Context): Context {
-  return from.setValue(PEER, true);
+/** A context whose carrier goes there. */
+export function toDestination(from: Context, to: Destination): Context {
+  return from.setValue(DESTINATION, to);
 }
 
 /**
@@ -53,55 +47,58 @@ export function forPeer(from: Context): Context {
  * gets no session id.
  */
 export class SessionPropagator implements TextMapPropagator {
-  readonly #isAllowed: (host: string) => boolean;
+  readonly #send: readonly string[];
   readonly #accept: NonNullable<SessionPropagatorOptions['accept']>;
-  readonly #next: TextMapPropagator | undefined;
+  readonly #next: TextMapPropagator;
 
-  constructor(options: SessionPropagatorOptions = {}) {
-    this.#isAllowed = hostMatcher(options.send ?? []);
-    this.#accept = options.accept ?? 'never';
-    this.#next = options.next;
+  constructor({ send = [], accept = 'never', next = w3c }: SessionPropagatorOptions = {}) {
+    this.#send = send.map((host) => host.toLowerCase());
+    this.#accept = accept;
+    this.#next = next;
   }
 
   inject(from: Context, carrier: unknown, setter: TextMapSetter): void {
-    const outbound = this.#outbound(from);
-    if (this.#next) {
-      this.#next.inject(outbound, carrier, setter);
-      return;
-    }
-    injectTraceContext(outbound, carrier, setter);
-    const baggage = propagation.getBaggage(outbound);
-    if (baggage) injectBaggage(baggage, carrier, setter);
+    this.#next.inject(this.#outbound(from), carrier, setter);
   }
 
   extract(into: Context, carrier: unknown, getter: TextMapGetter): Context {
-    const extracted = this.#next ? this.#next.extract(into, carrier, getter) : extractW3c(into, carrier, getter);
-    const sessionId = propagation.getBaggage(extracted)?.getEntry(ATTR_SESSION_ID)?.value;
-    if (sessionId === undefined || !this.#isTrusted(carrier)) return extracted;
-    return bindSession(extracted, { sessionId }, 'baggage') ?? extracted;
+    const extracted = this.#next.extract(into, carrier, getter);
+    const baggage = propagation.getBaggage(extracted);
+    const sessionId = baggage?.getEntry(ATTR_SESSION_ID)?.value;
+    if (!baggage || sessionId === undefined || !this.#isTrusted(carrier)) return extracted;
+    // It is ours from here on, and goes on to the hosts of our list only.
+    const rest = propagation.setBaggage(extracted, baggage.removeEntry(ATTR_SESSION_ID));
+    return bindSession(rest, { sessionId }, 'baggage') ?? extracted;
   }
 
   fields(): string[] {
-    return this.#next?.fields() ?? [TRACE_PARENT, TRACE_STATE, BAGGAGE];
+    return this.#next.fields();
   }
 
   /** Our id is in the baggage exactly where it may go. An entry of the same name that is not ours stays as it is. */
   #outbound(from: Context): Context {
-    const id = frameIn(from)?.session.id;
-    if (id === undefined) return from;
-    const baggage = propagation.getBaggage(from);
-    if (from.getValue(PEER) === true || this.#isAllowed(hostOf(from))) {
-      const entry = { value: id };
-      return propagation.setBaggage(from, (baggage ?? propagation.createBaggage()).setEntry(ATTR_SESSION_ID, entry));
-    }
-    if (baggage?.getEntry(ATTR_SESSION_ID)?.value !== id) return from;
+    const value = frameIn(from)?.session.id;
+    if (value === undefined) return from;
+    const baggage = propagation.getBaggage(from) ?? propagation.createBaggage();
+    if (this.#isAllowed(from)) return propagation.setBaggage(from, baggage.setEntry(ATTR_SESSION_ID, { value }));
+    if (baggage.getEntry(ATTR_SESSION_ID)?.value !== value) return from;
     return propagation.setBaggage(from, baggage.removeEntry(ATTR_SESSION_ID));
+  }
+
+  #isAllowed(from: Context): boolean {
+    const to = from.getValue(DESTINATION);
+    // It serves this one conversation: it may know the session, whatever its host is called.
+    if (to === 'peer') return true;
+    const host = hostOf(isObject(to) ? Reflect.get(to, 'host') : hostIn(from));
+    return host !== '' && this.#send.some((one) => (one.startsWith('*.') ? host.endsWith(one.slice(1)) : host === one));
   }
 
   #isTrusted(carrier: unknown): boolean {
     if (typeof this.#accept !== 'function') return this.#accept === 'always';
     try {
-      return this.#accept(carrier);
+      // A promise, of a function that is asynchronous by mistake, is no yes.
+      const answer: unknown = this.#accept(carrier);
+      return answer === true;
     } catch (error) {
       diag.error('turnkeeper: the propagator’s accept function threw: the session id is not believed', error);
       return false;
@@ -109,43 +106,18 @@ export class SessionPropagator implements TextMapPropagator {
   }
 }
 
-function extractW3c(into: Context, carrier: unknown, getter: TextMapGetter): Context {
-  const within = extractTraceContext(into, carrier, getter);
-  const baggage = extractBaggage(carrier, getter);
-  return baggage ? propagation.setBaggage(within, baggage) : within;
+/** What the client span in this context calls. A server's span names a host as well: its own. */
+function hostIn(from: Context): unknown {
+  const span = trace.getSpan(from);
+  const kind: unknown = span && Reflect.get(span, 'kind');
+  const attributes: unknown = span && Reflect.get(span, 'attributes');
+  if (!isObject(attributes) || (kind !== SpanKind.CLIENT && kind !== SpanKind.PRODUCER)) return undefined;
+  return HOST_ATTRIBUTES.map((name): unknown => Reflect.get(attributes, name)).find(Boolean);
 }
 
-/** The host that the span in this context calls; empty where it does not say. */
-function hostOf(from: Context): string {
-  const span: object | undefined = trace.getSpan(from);
-  const attributes: unknown = span && 'attributes' in span ? span.attributes : undefined;
-  if (!isAttributes(attributes)) return '';
-  for (const name of HOST_ATTRIBUTES) {
-    const host = attributes[name];
-    if (typeof host === 'string' && host !== '') return host.replace(/:\d+$/, '');
-  }
-  return hostOfUrl(attributes['url.full'] ?? attributes['http.url']);
-}
-
-function hostOfUrl(url: unknown): string {
-  return typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : '';
-}
-
-function hostMatcher(patterns: readonly string[]): (host: string) => boolean {
-  const exact = new Set(
-    patterns.filter((pattern) => !pattern.startsWith('*.')).map((pattern) => pattern.toLowerCase()),
-  );
-  const domains = patterns
-    .filter((pattern) => pattern.startsWith('*.'))
-    .map((pattern) => pattern.slice(1).toLowerCase());
-  return (given) => {
-    const host = given.toLowerCase();
-    return (
-      host !== '' && (exact.has(host) || domains.some((domain) => host.endsWith(domain) && host.length > domain.length))
-    );
-  };
-}
-
-function isAttributes(value: unknown): value is Attributes {
-  return typeof value === 'object' && value !== null;
+/** The bare name in a URL, a host with a port, or a host; an IPv6 address without its brackets. */
+function hostOf(given: unknown): string {
+  if (typeof given !== 'string') return '';
+  const host = URL.canParse(given) && given.includes('//') ? new URL(given).host : given;
+  return host.replace(/^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/, '$1$2').toLowerCase();
 }

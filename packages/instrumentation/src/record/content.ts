@@ -34,7 +34,7 @@ export function contentAttribute(option: ContentOption, content: Content | undef
     if (value === undefined || value === null) return {};
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     if (text === undefined) return {};
-    return { [place.attribute]: text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text };
+    return { [place.attribute]: text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1).toWellFormed()}…` : text };
   } catch (error) {
     diag.debug(`turnkeeper: ${place.attribute} of ${place.engine} is left out`, error);
     return {};

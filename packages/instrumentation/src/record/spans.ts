@@ -1,32 +1,29 @@
 import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api';
 import { toHrTime, toStartTime } from '../clock.ts';
-import type { Ledger } from '../ledger.ts';
-import type { Call, CallEnd, CallStart, Recorder, Run, RunListener } from '../run.ts';
+import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
 import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunState, RunWait, Usage } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
-import type { Session, SessionSource } from '../session/session.ts';
 import { contentAttribute, type ContentOption } from './content.ts';
 import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
+import { RunRecorder, type RunRecorderOptions } from './run-recorder.ts';
 import { sessionAttributes } from './session-attributes.ts';
 
 /** What the spans are written with. */
-export interface SpanRecorderOptions {
+export interface SpanRecorderOptions extends RunRecorderOptions {
   readonly tracer: () => Tracer;
-  readonly ledger: () => Ledger;
   readonly content: ContentOption;
-  /** What else hears of it. */
-  readonly listeners: readonly RunListener[];
 }
 
 /**
  * Writes a run as spans: invoke_agent (or invoke_workflow) above chat, execute_tool and the engine's own steps. A span
  * whose session is not known yet is not ended before it is: its end waits, with its own time.
  */
-export class SpanRecorder implements Recorder {
+export class SpanRecorder extends RunRecorder implements Recorder {
   readonly #options: SpanRecorderOptions;
 
   constructor(options: SpanRecorderOptions) {
+    super(options);
     this.#options = options;
   }
 
@@ -58,18 +55,17 @@ export class SpanRecorder implements Recorder {
       span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_APPLICATION, session.applicationName);
     }
     this.#noteEngineSession(run, span);
-    if (session.id !== undefined && run.task === undefined && !run.isNested) this.#enterTurn(run, span, session.id);
+    const previous = this.enterTurn(run, span.spanContext());
+    if (previous) {
+      const attributes = { [semconv.ATTR_TURNKEEPER_LINK_KIND]: semconv.LINK_KIND_PREVIOUS_TURN };
+      span.addLink({ context: previous, attributes });
+    }
     span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
-    for (const listener of this.#options.listeners) listener.identified?.(run, at);
+    for (const listener of this.listeners) listener.identified?.(run, at);
   }
 
   bind(run: Run): void {
     if (run.span && run.session.isSettled) this.#noteEngineSession(run, run.span);
-  }
-
-  reject(engine: string, source: SessionSource, problem: string): void {
-    this.#options.ledger().warnOnce(`${engine}: the ${source} session id is ignored: ${problem}`);
-    for (const listener of this.#options.listeners) listener.rejected?.(engine, source);
   }
 
   startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span {
@@ -87,8 +83,12 @@ export class SpanRecorder implements Recorder {
       },
       parent,
     );
-    if (!run.session.isSettled)
-      run.session.whenKnown(() => span.setAttributes(sessionAttributes(run.session, operation)));
+    if (!run.session.isSettled) {
+      run.session.whenKnown(() => {
+        // A flush may have ended it before.
+        if (span.isRecording()) span.setAttributes(sessionAttributes(run.session, operation));
+      });
+    }
     return span;
   }
 
@@ -112,7 +112,7 @@ export class SpanRecorder implements Recorder {
     const attribute = call.kind === 'tool' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
     if (end && end.type !== 'step.end') call.span.setAttributes(this.#content(run, attribute, end.output));
     finish(run, call.span, outcome, at);
-    for (const listener of this.#options.listeners) listener.callEnded?.(run, call, outcome, end, at);
+    for (const listener of this.listeners) listener.callEnded?.(run, call, outcome, end, at);
   }
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
@@ -120,11 +120,7 @@ export class SpanRecorder implements Recorder {
     run.span.setAttributes(usageAttributes(usage));
     run.span.setAttributes(this.#content(run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     finish(run, run.span, outcome, at);
-    for (const listener of this.#options.listeners) listener.runEnded?.(run, outcome, at);
-  }
-
-  endSession(session: Session, at: Millis): void {
-    for (const listener of this.#options.listeners) listener.sessionEnded?.(session, at);
+    for (const listener of this.listeners) listener.runEnded?.(run, outcome, at);
   }
 
   #content(run: Run, attribute: string, content: Content | undefined): Attributes {
@@ -138,14 +134,6 @@ export class SpanRecorder implements Recorder {
     if (run.session.previousId !== undefined) {
       span.setAttribute(semconv.ATTR_SESSION_PREVIOUS_ID, run.session.previousId);
     }
-  }
-
-  #enterTurn(run: Run, span: Span, sessionId: string): void {
-    const { number, previous } = this.#options.ledger().enterTurn(sessionId, span.spanContext());
-    run.turn = number;
-    if (!previous) return;
-    const attributes = { [semconv.ATTR_TURNKEEPER_LINK_KIND]: semconv.LINK_KIND_PREVIOUS_TURN };
-    span.addLink({ context: previous.span, attributes });
   }
 }
 

@@ -1,8 +1,8 @@
-import type { AttributeValue, Context } from '@opentelemetry/api';
+import type { Attributes, AttributeValue, Context } from '@opentelemetry/api';
 import { stampsOf } from '../record/session-attributes.ts';
 import { activeContext } from '../session/active-session.ts';
-import type { Session } from '../session/session.ts';
-import { sessionOf } from './session-of.ts';
+import { LateSessions } from './late-sessions.ts';
+import { sessionOf, withAttributes } from './session-of.ts';
 
 /** A log record processor by its shape, so that those of either line fit. */
 export interface LogRecordProcessorLike<Record = never> {
@@ -22,7 +22,7 @@ interface LogRecordLike {
  */
 export class SessionLogProcessor<Record extends LogRecordLike = LogRecordLike> {
   readonly #next: LogRecordProcessorLike<Record> | undefined;
-  readonly #waiting = new Set<Session>();
+  readonly #late = new LateSessions();
 
   constructor(next?: LogRecordProcessorLike<Record>) {
     this.#next = next;
@@ -30,37 +30,31 @@ export class SessionLogProcessor<Record extends LogRecordLike = LogRecordLike> {
 
   onEmit(record: Record, context?: Context): void {
     const session = sessionOf(context ?? activeContext());
-    if (!session || session.isSettled) {
-      if (session) stamp(record, session);
-      this.#next?.onEmit(record, context);
+    if (session && !session.isSettled) {
+      this.#late.add(session);
+      session.hold(() => {
+        const attributes = { ...stampsOf(session), ...record.attributes };
+        this.#next?.onEmit(session.id === undefined ? record : withAttributes(record, attributes), context);
+      });
       return;
     }
-    this.#waiting.add(session);
-    session.hold(() => {
-      if (session.isSettled || session.held === 0) this.#waiting.delete(session);
-      stamp(record, session);
-      this.#next?.onEmit(record, context);
-    });
+    if (session) stamp(record, stampsOf(session));
+    this.#next?.onEmit(record, context);
   }
 
   async forceFlush(): Promise<void> {
-    this.#release();
+    this.#late.release();
     await this.#next?.forceFlush();
   }
 
   async shutdown(): Promise<void> {
-    this.#release();
+    this.#late.release();
     await this.#next?.shutdown();
-  }
-
-  #release(): void {
-    for (const session of this.#waiting) session.release();
-    this.#waiting.clear();
   }
 }
 
-function stamp(record: LogRecordLike, session: Session): void {
-  for (const [name, value] of Object.entries(stampsOf(session))) {
+function stamp(record: LogRecordLike, stamps: Attributes): void {
+  for (const [name, value] of Object.entries(stamps)) {
     if (value !== undefined && !Object.hasOwn(record.attributes, name)) record.setAttribute(name, value);
   }
 }

@@ -1,4 +1,4 @@
-import { context, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace, type Attributes, type Context } from '@opentelemetry/api';
 import { activeContext, frameIn } from '../session/active-session.ts';
 import type { Session } from '../session/session.ts';
 
@@ -24,6 +24,12 @@ export function sessionOn(span: object): Session | undefined {
 /** Notes the session that a span is started in. */
 export function noteSession(span: object, session: Session): void {
   Reflect.set(span, SESSION, session);
+}
+
+/** What has ended takes no attributes any more: it looks as if it had these, and is as it was. */
+export function withAttributes<T extends object>(ended: T, attributes: Attributes): T {
+  const overlay: T = Object.create(ended, { attributes: { value: attributes, enumerable: true } });
+  return overlay;
 }
 
 /** By shape: it may be another copy of this package that noted it. */

@@ -7,7 +7,8 @@ import {
 } from '../record/semconv.ts';
 import { hasConversation, namesConversation, stampsOf } from '../record/session-attributes.ts';
 import type { Session } from '../session/session.ts';
-import { noteSession, sessionOf, sessionOn } from './session-of.ts';
+import { LateSessions } from './late-sessions.ts';
+import { noteSession, sessionOf, sessionOn, withAttributes } from './session-of.ts';
 
 /** A span processor by its shape, so that those of SDK 1.x, 2.x and 3.x all fit. */
 export interface SpanProcessorLike<StartedSpan extends Span = never, EndedSpan = never> {
@@ -42,8 +43,7 @@ export interface SessionSpanProcessorOptions {
 export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan extends object = object> {
   readonly #next: SpanProcessorLike<StartedSpan, EndedSpan> | undefined;
   readonly #options: SessionSpanProcessorOptions;
-  /** Sessions that hold spans of ours back, to let them go at a flush. */
-  readonly #waiting = new Set<Session>();
+  readonly #late = new LateSessions();
   /** For open spans whose session's id is still to come: what stops waiting for it. */
   readonly #forget = new WeakMap<object, () => void>();
 
@@ -56,92 +56,69 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     const session = sessionOf(parentContext);
     if (session) {
       noteSession(span, session);
-      if (session.isSettled) this.#stamp(span, session);
-      else this.#stampLater(span, session);
+      if (this.#options.alsoAs) session.alsoAs(this.#options.alsoAs);
+      if (!session.isSettled) this.#late.add(session);
+      const forget = session.whenKnown(() => this.#stamp(span, session));
+      if (!session.isSettled) this.#forget.set(span, forget);
     }
     this.#next?.onStart(span, parentContext);
   }
 
   onEnding(span: StartedSpan): void {
     const session = sessionOn(span);
-    if (session?.id !== undefined) {
-      const missing = this.#missing(session, attributesOf(span));
-      if (missing) span.setAttributes(missing);
-    }
+    const missing = session?.isSettled && this.#missing(session, attributesOf(span));
+    if (missing) span.setAttributes(missing);
     this.#next?.onEnding?.(span);
   }
 
   onEnd(span: EndedSpan): void {
     const session = sessionOn(span);
-    if (session && !session.isSettled) this.#forget.get(span)?.();
-    if (!this.#next) return;
-    if (!session) this.#next.onEnd(span);
-    else if (session.isSettled) this.#next.onEnd(this.#overlay(span, session));
-    else this.#hold(span, session);
+    if (!session) {
+      this.#next?.onEnd(span);
+      return;
+    }
+    if (!session.isSettled) this.#forget.get(span)?.();
+    session.hold(() => this.#next?.onEnd(this.#overlay(span, session)));
   }
 
   async forceFlush(): Promise<void> {
-    this.#release();
+    this.#late.release();
     await this.#next?.forceFlush();
   }
 
   async shutdown(): Promise<void> {
-    this.#release();
+    this.#late.release();
     await this.#next?.shutdown();
   }
 
   #stamp(span: Span, session: Session): void {
     if (session.id === undefined) return;
-    const stamps = stampsOf(session);
-    span.setAttributes(stamps);
-    for (const name of this.#options.alsoAs ?? []) span.setAttribute(name, session.id);
+    span.setAttributes(stampsOf(session));
     if (this.#options.conversationOnEverySpan && hasConversation(session)) {
       span.setAttribute(ATTR_GEN_AI_CONVERSATION_ID, session.id);
     }
   }
 
-  #stampLater(span: StartedSpan, session: Session): void {
-    const forget = session.whenKnown(() => this.#stamp(span, session));
-    this.#forget.set(span, forget);
-  }
-
-  #hold(span: EndedSpan, session: Session): void {
-    this.#waiting.add(session);
-    session.hold(() => {
-      if (session.isSettled || session.held === 0) this.#waiting.delete(session);
-      this.#next?.onEnd(this.#overlay(span, session));
-    });
-  }
-
-  #release(): void {
-    for (const session of this.#waiting) session.release();
-    this.#waiting.clear();
-  }
-
   /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
   #overlay(span: EndedSpan, session: Session): EndedSpan {
-    if (session.id === undefined) return span;
     const attributes = attributesOf(span);
     const missing = this.#missing(session, attributes);
-    if (!missing) return span;
-    const value = { ...attributes, ...missing };
-    const overlay: EndedSpan = Object.create(span, { attributes: { value, enumerable: true } });
-    return overlay;
+    return missing ? withAttributes(span, { ...attributes, ...missing }) : span;
   }
 
   /** The stamps that are not there or have another value; undefined, as nearly always, where all is well. */
   #missing(session: Session, attributes: Attributes): Attributes | undefined {
-    const stamps = stampsOf(session);
-    const mustSayConversation =
+    const { id } = session;
+    if (id === undefined) return undefined;
+    const { [ATTR_SESSION_ID]: other, [ATTR_GEN_AI_CONVERSATION_ID]: otherConversation } = attributes;
+    const namesIt =
       hasConversation(session) &&
       (this.#options.conversationOnEverySpan === true || namesConversation(attributes[ATTR_GEN_AI_OPERATION_NAME]));
-    const isRight = attributes[ATTR_SESSION_ID] === session.id;
-    if (isRight && (!mustSayConversation || attributes[ATTR_GEN_AI_CONVERSATION_ID] === session.id)) return undefined;
-    const missing: Attributes = { ...stamps };
-    for (const name of this.#options.alsoAs ?? []) missing[name] = session.id;
-    if (mustSayConversation) missing[ATTR_GEN_AI_CONVERSATION_ID] = session.id;
-    const other = isRight ? attributes[ATTR_GEN_AI_CONVERSATION_ID] : attributes[ATTR_SESSION_ID];
-    if (other !== undefined) missing[ATTR_TURNKEEPER_SESSION_OVERWRITTEN] = String(other);
+    if (other === id && (!namesIt || otherConversation === id)) return undefined;
+    const missing: Attributes = { ...stampsOf(session) };
+    if (namesIt) missing[ATTR_GEN_AI_CONVERSATION_ID] = id;
+    const overwritten = other === id ? otherConversation : other;
+    if (overwritten !== undefined) missing[ATTR_TURNKEEPER_SESSION_OVERWRITTEN] = String(overwritten);
     return missing;
   }
 }

@@ -1,4 +1,5 @@
 import { ENGINE_NAMES, type EngineName, type TurnkeeperConfig } from '../instrumentation.ts';
+import { badIdProblem } from '../session/session-id.ts';
 import type { SessionPropagatorOptions } from '../propagation/session-propagator.ts';
 
 /** What `register` sets up, as the environment has it. */
@@ -21,6 +22,9 @@ export function readVariables(variables: Variables, warn: (message: string) => v
     if (parsed === undefined) warn(`${name} is ${JSON.stringify(value)}, which is not ${expected}: it is left out`);
     return parsed;
   };
+  const sessionId = 'TURNKEEPER_SESSION_ID';
+  const problem = badIdProblem(variables[sessionId]);
+  if (problem !== undefined) warn(`${sessionId} is no session id: ${problem}: it is left out`);
   const engines = `a list of ${ENGINE_NAMES.join(', ')}`;
   const send = read('TURNKEEPER_SEND', listOf, 'a list of hosts');
   const accept = read('TURNKEEPER_ACCEPT', oneOf(['never', 'always']), 'never or always');
@@ -31,6 +35,8 @@ export function readVariables(variables: Variables, warn: (message: string) => v
       fallback: read('TURNKEEPER_FALLBACK', oneOf(['none', 'generate']), 'none or generate'),
       content: read('TURNKEEPER_CONTENT', oneOf(['none', 'all']), 'none or all'),
       alsoAs: read('TURNKEEPER_ALSO_AS', listOf, 'a list of attribute names'),
+      lateLimit: read('TURNKEEPER_LATE_LIMIT', countOf, 'a number of spans'),
+      lateDeadlineMillis: read('TURNKEEPER_LATE_DEADLINE', millisOf, 'a number of milliseconds'),
       idleTimeoutMillis: read('TURNKEEPER_IDLE_TIMEOUT', millisOf, 'a number of milliseconds'),
     }),
     propagation: send || accept ? withoutUndefined({ send, accept }) : undefined,
@@ -52,8 +58,12 @@ function enginesOf(value: string): EngineName[] | undefined {
   return engines.every((engine) => engine !== undefined) ? engines : undefined;
 }
 
+function countOf(value: string): number | undefined {
+  return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+}
+
 function millisOf(value: string): number | undefined {
-  return /^\d+$/.test(value) && Number(value) > 0 ? Number(value) : undefined;
+  return countOf(value) || undefined;
 }
 
 function ratioOf(value: string): number | undefined {

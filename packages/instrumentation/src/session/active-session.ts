@@ -3,8 +3,8 @@ import { context, createContextKey, diag, ROOT_CONTEXT, trace, type Context } fr
 import { stampsOf } from '../record/session-attributes.ts';
 import { Ledger } from '../ledger.ts';
 import { Session, type SessionSource } from './session.ts';
-import { readDetails, type SessionOptions } from './session-details.ts';
-import { sessionIdProblem } from './session-id.ts';
+import { readDetails, sessionOptions, type GivenSession, type SessionOptions } from './session-details.ts';
+import { badIdProblem, isSessionId } from './session-id.ts';
 
 /** The place in a program where a session, and perhaps a run, is at work. One object under one context key. */
 export interface Frame {
@@ -77,19 +77,26 @@ const NO_CONTEXT_MANAGER =
  * named in the diagnostic log. `work` always runs, and its result is returned as it is.
  */
 export function withSession<T>(session: string | SessionOptions, work: () => T): T {
-  const given: Partial<SessionOptions> =
-    typeof session === 'object' && session !== null ? session : { sessionId: session };
-  const base = activeContext();
-  const bound = bindSession(base, given, 'context');
+  return inSession(sessionOptions(session) ?? {}, work);
+}
+
+/** The same for what may have no id. */
+export function inSession<T>(given: GivenSession, work: () => T): T {
+  let bound: Context | undefined;
+  try {
+    bound = bindSession(activeContext(), given, 'context');
+  } catch (error) {
+    diag.warn('turnkeeper: a session is ignored: it cannot be read', error);
+  }
   return bound ? runInContext(bound, work) : work();
 }
 
 /** The context with this session in it; undefined where its id is absent or bad, which is then warned of. */
-export function bindSession(base: Context, given: Partial<SessionOptions>, source: SessionSource): Context | undefined {
+export function bindSession(base: Context, given: GivenSession, source: SessionSource): Context | undefined {
   const { sessionId } = given;
-  const problem = sessionIdProblem(sessionId);
-  if (sessionId === undefined || problem !== undefined) {
-    if (problem !== undefined && problem !== 'absent') ignore('the id', problem);
+  if (!isSessionId(sessionId)) {
+    const problem = badIdProblem(sessionId);
+    if (problem !== undefined) ignore('the id', problem);
     return undefined;
   }
   const around = frameIn(base);

@@ -1,16 +1,12 @@
-import { sessionIdProblem } from './session-id.ts';
-import { withSession } from './active-session.ts';
+import { isObject } from '../narrow.ts';
+import { inSession } from './active-session.ts';
+import { isSessionId } from './session-id.ts';
 
 /** The names under which requests say whose conversation they are; the first that is there and good wins. */
 export interface EnvelopeFields {
   readonly sessionId?: readonly string[];
   readonly applicationName?: readonly string[];
 }
-
-const FIELDS = {
-  sessionId: ['session_id', 'sessionId'],
-  applicationName: ['application_name', 'applicationName'],
-} as const;
 
 /** What a request's envelope says, and the request without it. */
 export interface Envelope<Body> {
@@ -26,17 +22,22 @@ export interface Envelope<Body> {
  * as absent. Anything but an object has no envelope. Never throws.
  */
 export function readEnvelope<Body>(body: Body, more: EnvelopeFields = {}): Envelope<Body> {
-  if (!isRecord(body)) return { sessionId: undefined, applicationName: undefined, rest: body };
-  const sessionFields = [...FIELDS.sessionId, ...(more.sessionId ?? [])];
-  const applicationFields = [...FIELDS.applicationName, ...(more.applicationName ?? [])];
-  const known = new Set([...sessionFields, ...applicationFields].filter((name) => Object.hasOwn(body, name)));
-  const rest = { ...body };
-  for (const name of known) Reflect.deleteProperty(rest, name);
-  return {
-    sessionId: firstGood(body, sessionFields),
-    applicationName: firstGood(body, applicationFields),
-    rest: known.size === 0 ? body : rest,
-  };
+  const envelope = { sessionId: undefined, applicationName: undefined, rest: body };
+  if (!isObject(body) || Array.isArray(body)) return envelope;
+  try {
+    const sessionNames = ['session_id', 'sessionId', ...(more.sessionId ?? [])];
+    const applicationNames = ['application_name', 'applicationName', ...(more.applicationName ?? [])];
+    const known = [...sessionNames, ...applicationNames].filter((name) => Object.hasOwn(body, name));
+    if (known.length === 0) return envelope;
+    const read = (names: readonly string[]): string | undefined =>
+      names.map((name): unknown => (known.includes(name) ? Reflect.get(body, name) : undefined)).find(isSessionId);
+    const rest = { ...body };
+    for (const name of known) Reflect.deleteProperty(rest, name);
+    return { sessionId: read(sessionNames), applicationName: read(applicationNames), rest };
+  } catch {
+    // What cannot be read has no envelope.
+    return envelope;
+  }
 }
 
 /**
@@ -44,19 +45,6 @@ export function readEnvelope<Body>(body: Body, more: EnvelopeFields = {}): Envel
  * Without a good id the handler just runs.
  */
 export function withEnvelope<Body, T>(body: Body, handler: (rest: Body) => T, more: EnvelopeFields = {}): T {
-  const { sessionId, applicationName, rest } = readEnvelope(body, more);
-  if (sessionId === undefined) return handler(rest);
-  return withSession({ sessionId, ...(applicationName !== undefined && { applicationName }) }, () => handler(rest));
-}
-
-function firstGood(body: Readonly<Record<string, unknown>>, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = Object.hasOwn(body, name) ? body[name] : undefined;
-    if (typeof value === 'string' && sessionIdProblem(value) === undefined) return value;
-  }
-  return undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const { rest, ...session } = readEnvelope(body, more);
+  return inSession(session, () => handler(rest));
 }

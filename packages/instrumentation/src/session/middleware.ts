@@ -1,5 +1,6 @@
-import { withSession } from './active-session.ts';
+import { inSession } from './active-session.ts';
 import { readEnvelope, type EnvelopeFields } from './envelope.ts';
+import type { GivenSession } from './session-details.ts';
 import { isSessionId } from './session-id.ts';
 
 export interface SessionMiddlewareOptions extends EnvelopeFields {
@@ -14,20 +15,16 @@ const MAX_BODY = 1_048_576;
 
 /**
  * Wraps a handler of Web-standard requests (Hono, Next, Deno, Bun, Workers): it runs in the session that a header or the
- * JSON body names. What comes from outside is untrusted: a bad id counts as absent. The handler gets the request as it
- * came, with its body unread.
+ * JSON body names, the body up to 1 MiB. What comes from outside is untrusted: a bad id counts as absent. The handler
+ * gets the request as it came, with its body unread.
  */
 export function sessionHandler<Rest extends readonly unknown[], T>(
   handler: (request: Request, ...rest: Rest) => T | Promise<T>,
   options: SessionMiddlewareOptions = {},
 ): (request: Request, ...rest: Rest) => Promise<T> {
   return async (request, ...rest) => {
-    const named = headerOf(options, (name) => request.headers.get(name));
-    const envelope = named === undefined ? await envelopeOf(request, options) : { sessionId: named };
-    const { sessionId, applicationName } = { applicationName: undefined, ...envelope };
-    if (sessionId === undefined) return await handler(request, ...rest);
-    const session = { sessionId, ...(applicationName !== undefined && { applicationName }) };
-    return await withSession(session, () => handler(request, ...rest));
+    const session = sessionIn(options, (name) => request.headers.get(name)) ?? (await readBody(request, options));
+    return await inSession(session, () => handler(request, ...rest));
   };
 }
 
@@ -39,47 +36,62 @@ export interface ConnectRequest {
 }
 
 /**
- * Middleware in the style of Connect (Express, Fastify's `use`, Polka): what follows runs in the session that a header
- * names, or the parsed body where a body parser came first. A bad id counts as absent.
+ * Middleware in the style of Connect (Express, a hook of Fastify's, Polka): what follows runs in the session that a
+ * header names, or the parsed body where a body parser came first. A bad id counts as absent. The request stays as it is.
  */
 export function sessionMiddleware(
   options: SessionMiddlewareOptions = {},
 ): (request: ConnectRequest, response: unknown, next: (error?: unknown) => void) => void {
   return (request, _response, next) => {
-    const named = headerOf(options, (name) => {
-      const value = request.headers[name];
-      return typeof value === 'string' ? value : undefined;
-    });
-    if (named !== undefined) {
-      withSession(named, () => next());
-      return;
-    }
-    const { sessionId, applicationName } = readEnvelope(options.body === false ? undefined : request.body, options);
-    if (sessionId === undefined) next();
-    else withSession({ sessionId, ...(applicationName !== undefined && { applicationName }) }, () => next());
+    const session =
+      sessionIn(options, (name) => request.headers[name]) ??
+      (options.body === false ? {} : envelopeOf(request.body, options));
+    inSession(session, () => next());
   };
 }
 
-function headerOf(
-  options: SessionMiddlewareOptions,
-  read: (name: string) => string | null | undefined,
-): string | undefined {
-  if (options.header === false) return undefined;
-  const value = read((options.header ?? 'x-session-id').toLowerCase());
-  return isSessionId(value) ? value : undefined;
+/** The session that the header names. */
+function sessionIn(
+  { header = 'x-session-id' }: SessionMiddlewareOptions,
+  read: (name: string) => unknown,
+): GivenSession | undefined {
+  const sessionId = header === false ? undefined : read(header.toLowerCase());
+  return isSessionId(sessionId) ? { sessionId } : undefined;
 }
 
-async function envelopeOf(
-  request: Request,
-  options: SessionMiddlewareOptions,
-): Promise<{ readonly sessionId?: string | undefined; readonly applicationName?: string | undefined }> {
+function envelopeOf(body: unknown, fields: EnvelopeFields): GivenSession {
+  const { sessionId, applicationName } = readEnvelope(body, fields);
+  return sessionId === undefined ? {} : { sessionId, applicationName };
+}
+
+async function readBody(request: Request, options: SessionMiddlewareOptions): Promise<GivenSession> {
   const isJson = /\bjson\b/i.test(request.headers.get('content-type') ?? '');
   const length = Number(request.headers.get('content-length') ?? 0);
   if (options.body === false || !isJson || !request.body || request.bodyUsed || length > MAX_BODY) return {};
   try {
-    return readEnvelope<unknown>(await request.clone().json(), options);
+    const text = await readText(request.clone().body);
+    return text === undefined ? {} : envelopeOf(JSON.parse(text), options);
   } catch {
     // Not JSON after all: whose request it is, the handler finds out.
     return {};
   }
+}
+
+/** The text of a body; undefined where it is too long, whatever its headers say. */
+async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
+  if (!body) return undefined;
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let length = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    length += read.value.byteLength;
+    if (length > MAX_BODY) {
+      // Nothing to wait for: a half of a stream is cancelled only when the other one is.
+      reader.cancel().catch(() => {});
+      return undefined;
+    }
+    text += decoder.decode(read.value, { stream: true });
+  }
+  return text + decoder.decode();
 }

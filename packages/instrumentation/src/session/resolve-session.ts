@@ -1,4 +1,4 @@
-import { isSessionId, sessionIdProblem } from './session-id.ts';
+import { badIdProblem, isSessionId } from './session-id.ts';
 import type { SessionSource } from './session.ts';
 
 /** Every place an id can come from when a run starts. Values are as found: nobody has validated them yet. */
@@ -27,8 +27,7 @@ const PRECEDENCE = ['explicit', 'attached', 'context', 'baggage', 'environment',
 
 /**
  * The session's id: the first valid candidate of explicit, attached, context, baggage, environment, engine. A
- * blank candidate
- * counts as absent; a bad one is passed over and told to `reject`, with what is wrong with it. Pure.
+ * blank candidate counts as absent; a bad one is passed over and told to `reject`, with what is wrong with it. Pure.
  */
 export function resolveSession(
   candidates: SessionCandidates,
@@ -37,8 +36,8 @@ export function resolveSession(
   for (const source of PRECEDENCE) {
     const id = candidates[source];
     if (isSessionId(id)) return { id, source };
-    const problem = sessionIdProblem(id);
-    if (problem !== undefined && problem !== 'absent') reject(source, problem);
+    const problem = badIdProblem(id);
+    if (problem !== undefined) reject(source, problem);
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../narrow.ts';
 import { TurnkeeperError } from '../turnkeeper-error.ts';
 import { readDetails, type SessionOptions } from './session-details.ts';
 import { sessionIdProblem } from './session-id.ts';
@@ -27,18 +28,17 @@ export class SessionContext implements SessionOptions {
   declare readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 
   constructor(options: SessionOptions) {
-    const problem = sessionIdProblem(options?.sessionId);
+    const { sessionId } = options ?? {};
+    const problem = sessionIdProblem(sessionId);
     if (problem !== undefined) throw invalid('sessionId', problem === 'absent' ? 'it is missing or blank' : problem);
     const details = readDetails(options, (name, wrong) => {
       throw invalid(name, wrong);
     });
-    for (const name of ['applicationName', 'previousId', 'userId'] as const) {
-      const given: unknown = options[name];
-      if (given !== undefined && details[name] === undefined) throw invalid(name, 'it is blank');
+    this.sessionId = sessionId;
+    for (const [name, value] of Object.entries(details)) {
+      if (value !== undefined) Reflect.set(this, name, Object.freeze(value));
+      else if (Reflect.get(options, name) !== undefined) throw invalid(name, 'it is blank');
     }
-    this.sessionId = options.sessionId;
-    const { attributes, ...texts } = details;
-    Object.assign(this, withoutUndefined(texts), attributes && { attributes: Object.freeze({ ...attributes }) });
     Object.defineProperty(this, IS_SESSION_CONTEXT, { value: true });
     Object.freeze(this);
   }
@@ -62,26 +62,37 @@ export function attachSession<T extends object>(target: T, context: SessionConte
       'attachSession needs a SessionContext: new SessionContext({ sessionId: … }).',
     );
   }
-  const descriptor = { value: context, configurable: true, writable: true, enumerable: false };
-  if (!Reflect.defineProperty(target, sessionContext, descriptor)) keptAside().set(target, context);
+  try {
+    const descriptor = { value: context, configurable: true, writable: true, enumerable: false };
+    if (Reflect.defineProperty(target, sessionContext, descriptor)) return target;
+  } catch {
+    // A proxy that forbids it.
+  }
+  keptAside().set(target, context);
   return target;
 }
 
 /**
  * The session attached to an object: its own, else what it inherits through its prototypes and the classes that they
- * belong to. A value of another type is passed over and told to `reject`.
+ * belong to. A value of another type is passed over and told to `reject`, as is an object that cannot be looked at.
  */
 export function attachedSession(target: object, reject: (problem: string) => void): SessionContext | undefined {
-  for (let place: object | null = target; place !== null; place = Reflect.getPrototypeOf(place)) {
-    const found = attachedHere(place, reject) ?? attachedToClass(place, target, reject);
-    if (found) return found;
+  try {
+    for (let place: object | null = target; place !== null; place = Reflect.getPrototypeOf(place)) {
+      const found = attachedHere(place, target, reject) ?? attachedToClass(place, target, reject);
+      if (found) return found;
+    }
+  } catch {
+    reject('the object that would hold it cannot be read');
   }
   return undefined;
 }
 
-function attachedHere(place: object, reject: (problem: string) => void): SessionContext | undefined {
-  const own: unknown = Object.getOwnPropertyDescriptor(place, sessionContext) && Reflect.get(place, sessionContext);
-  const value: unknown = own ?? keptAside().get(place);
+/** `target` is what the member is read for: a getter of a class looks at its instance. */
+function attachedHere(place: object, target: object, reject: (problem: string) => void): SessionContext | undefined {
+  const own = Object.hasOwn(place, sessionContext);
+  // What is kept aside was attached when the object would take nothing any more.
+  const value: unknown = keptAside().get(place) ?? (own ? Reflect.get(place, sessionContext, target) : undefined);
   if (value === undefined || isSessionContext(value)) return value;
   reject(`it holds a value of type ${typeof value}, not a SessionContext`);
   return undefined;
@@ -90,8 +101,8 @@ function attachedHere(place: object, reject: (problem: string) => void): Session
 /** An instance inherits from its class: that is a property of the prototype, not one of its prototypes. */
 function attachedToClass(place: object, target: object, reject: (problem: string) => void): SessionContext | undefined {
   if (place === target || typeof target === 'function') return undefined;
-  const own = Object.getOwnPropertyDescriptor(place, 'constructor')?.value;
-  return isObject(own) ? attachedHere(own, reject) : undefined;
+  const own: unknown = Object.getOwnPropertyDescriptor(place, 'constructor')?.value;
+  return isObject(own) ? attachedHere(own, own, reject) : undefined;
 }
 
 function keptAside(): WeakMap<object, unknown> {
@@ -104,14 +115,6 @@ function keptAside(): WeakMap<object, unknown> {
 
 function isSessionContext(value: unknown): value is SessionContext {
   return isObject(value) && Reflect.get(value, IS_SESSION_CONTEXT) === true;
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-function withoutUndefined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 function invalid(name: string, problem: string): TurnkeeperError {

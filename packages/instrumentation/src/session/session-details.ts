@@ -1,5 +1,5 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import { sessionIdProblem } from './session-id.ts';
+import { badIdProblem, isSessionId } from './session-id.ts';
 import type { SessionDetails } from './session.ts';
 
 /** How many attributes of its own a session may carry, and how long a text among them may be. */
@@ -11,28 +11,35 @@ export interface SessionOptions {
   /** 1 to 128 printable characters. */
   readonly sessionId: string;
   /** The application whose conversation it is: like an id, 1 to 128 printable characters. */
-  readonly applicationName?: string;
+  readonly applicationName?: string | undefined;
   /** The session that this one continues. */
-  readonly previousId?: string;
+  readonly previousId?: string | undefined;
   /** Whose session it is: `user.id` on every span of the session. */
-  readonly userId?: string;
+  readonly userId?: string | undefined;
   /**
    * A few attributes of yours (tenant, experiment) for every span of the session, at most 16: texts up to 256
    * characters, numbers and booleans. Never on a metric, never sent to another process.
    */
-  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
+/** The same, where the id may be missing. */
+export interface GivenSession extends Omit<SessionOptions, 'sessionId'> {
+  readonly sessionId?: string | undefined;
+}
+
+/** What a caller said of a session, whose types nobody has checked; the id alone, or with details. */
+export function sessionOptions(given: string | SessionOptions | undefined): GivenSession | undefined {
+  return given === undefined || (typeof given === 'object' && given !== null) ? given : { sessionId: given };
 }
 
 /** The details that are good; each that is not is told to `reject`, with its name and what is wrong with it. */
-export function readDetails(
-  options: Partial<SessionOptions>,
-  reject: (name: string, problem: string) => void,
-): SessionDetails {
+export function readDetails(options: GivenSession, reject: (name: string, problem: string) => void): SessionDetails {
   const text = (name: 'applicationName' | 'previousId' | 'userId'): string | undefined => {
     const value = options[name];
-    const problem = sessionIdProblem(value);
-    if (problem === undefined) return value;
-    if (problem !== 'absent') reject(name, problem);
+    if (isSessionId(value)) return value;
+    const problem = badIdProblem(value);
+    if (problem !== undefined) reject(name, problem);
     return undefined;
   };
   return {

@@ -21,6 +21,12 @@ export function sessionIdProblem(value: unknown): string | undefined {
   return undefined;
 }
 
+/** What is wrong with a value that is there, and not blank. */
+export function badIdProblem(value: unknown): string | undefined {
+  const problem = sessionIdProblem(value);
+  return problem === 'absent' ? undefined : problem;
+}
+
 /** Whether a value is a good session id: a string of 1 to 128 printable characters, no surrounding white space. */
 export function isSessionId(value: unknown): value is string {
   return sessionIdProblem(value) === undefined;

@@ -2,7 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { frameIn } from './active-session.ts';
 import { resolveSession } from './resolve-session.ts';
 import { attachedSession } from './session-context.ts';
-import { readDetails, type SessionOptions } from './session-details.ts';
+import { readDetails, sessionOptions, type SessionOptions } from './session-details.ts';
 import { Session, type LateLimits, type SessionDetails, type SessionSource } from './session.ts';
 
 /** Where the session of a run that starts now may come from. */
@@ -29,7 +29,7 @@ export function sessionOfRun(inputs: RunSessionInputs): RunSession {
   const { base, owners, environment, reject } = inputs;
   const around = frameIn(base);
   const inherited = around?.session;
-  const explicit = typeof inputs.explicit === 'string' ? { sessionId: inputs.explicit } : inputs.explicit;
+  const explicit = sessionOptions(inputs.explicit);
   const attached = firstAttached(owners, (problem) => reject('attached', problem));
   const isTrusted = inherited?.source === 'baggage';
   const resolved = resolveSession(

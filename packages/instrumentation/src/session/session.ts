@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import { diag, type Attributes } from '@opentelemetry/api';
 
 /** Who gave a session its id, strongest first. Recorded as `turnkeeper.session.source`. */
 export type SessionSource = 'explicit' | 'attached' | 'context' | 'baggage' | 'environment' | 'engine' | 'generated';
@@ -25,7 +25,7 @@ export interface LateLimits {
 
 export const DEFAULT_LATE_LIMITS: LateLimits = { limit: 512, deadlineMillis: 5_000 };
 
-type Task = (id: string | undefined) => void;
+type Task = () => void;
 
 /**
  * One conversation, as the runs in it share it. Its id is bound at most once. Until then, or until it is settled
@@ -39,7 +39,7 @@ export class Session {
   /** What every span of the session carries; made once the id is known. Kept by session-attributes.ts. */
   stamps: Attributes | undefined;
   /** Further names that backends want the id under. */
-  aliases: readonly string[] = [];
+  readonly aliases: Set<string> = new Set();
   readonly #limits: LateLimits;
   readonly #open = new Set<Task>();
   readonly #held: Task[] = [];
@@ -47,6 +47,7 @@ export class Session {
   #source: SessionSource | undefined;
   #previousId: string | undefined;
   #settled = false;
+  #isLeaving = false;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(details: SessionDetails = {}, limits: LateLimits = DEFAULT_LATE_LIMITS) {
@@ -72,14 +73,9 @@ export class Session {
     return this.#previousId === this.#id ? undefined : this.#previousId;
   }
 
-  /** Whether the id is known, or known to be absent. */
+  /** Whether the id is known, or known to be absent, and that of the session around this one too. */
   get isSettled(): boolean {
-    return this.#settled;
-  }
-
-  /** How many ended things wait for the id. */
-  get held(): number {
-    return this.#held.length;
+    return this.#settled && this.parent?.isSettled !== false;
   }
 
   /** The first bind wins. The caller has validated the id. */
@@ -88,6 +84,13 @@ export class Session {
     this.#id = id;
     this.#source = source;
     this.#settle();
+  }
+
+  /** Backends want the id under these names as well. */
+  alsoAs(names: readonly string[]): void {
+    if (names.every((name) => this.aliases.has(name))) return;
+    for (const name of names) this.aliases.add(name);
+    this.stamps = undefined;
   }
 
   /** The session that this one continues, said by an engine. */
@@ -102,36 +105,60 @@ export class Session {
 
   /** Runs `task` once the id is known, or known to be absent: now, if it is. Returns what forgets the task. */
   whenKnown(task: Task): () => void {
-    if (this.#settled) {
-      task(this.#id);
-      return () => {};
+    if (!this.#settled) {
+      this.#open.add(task);
+      return () => this.#open.delete(task);
     }
-    this.#open.add(task);
-    return () => this.#open.delete(task);
+    if (this.parent?.isSettled === false) return this.parent.whenKnown(task);
+    task();
+    return () => {};
   }
 
   /** Holds back something that has ended until the id is known, the deadline, the limit, or a flush. Keeps the order. */
   hold(task: Task): void {
-    if (this.#settled) {
-      task(this.#id);
-      return;
+    // What a leaving span's end sets off at the processors leaves with it.
+    if (this.isSettled || this.#isLeaving) task();
+    else if (this.#settled) this.parent?.hold(task);
+    else {
+      this.#held.push(task);
+      this.#leave(this.#held.length - this.#limits.limit);
+      if (this.#held.length > 0) {
+        this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
+      }
     }
-    if (this.#held.length >= this.#limits.limit) this.#held.shift()?.(undefined);
-    this.#held.push(task);
-    this.#deadline ??= setTimeout(() => this.release(), this.#limits.deadlineMillis).unref();
   }
 
   /** What is held back leaves without an id. The id may still come, for what ends later. */
   release(): void {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
-    for (const task of this.#held.splice(0)) task(this.#id);
+    this.#leave(this.#held.length);
+    if (this.#settled) this.parent?.release();
   }
 
   #settle(): void {
     this.#settled = true;
-    for (const task of this.#open) task(this.#id);
+    clearTimeout(this.#deadline);
+    const open = [...this.#open];
     this.#open.clear();
-    this.release();
+    for (const task of open) attempt(() => this.whenKnown(task));
+    for (const task of this.#held.splice(0)) attempt(() => this.hold(task));
+  }
+
+  /** So many leave, the oldest first. */
+  #leave(count: number): void {
+    if (count <= 0 || this.#isLeaving) return;
+    this.#isLeaving = true;
+    for (const task of this.#held.splice(0, count)) attempt(task);
+    this.#isLeaving = false;
+  }
+}
+
+/** One that fails keeps no other back. */
+function attempt(task: Task): void {
+  try {
+    task();
+  } catch (error) {
+    diag.error('turnkeeper: a span or log record that waited for its session could not be passed on', error);
   }
 }

@@ -1,3 +1,4 @@
+import { AgentSession } from '@earendil-works/pi-coding-agent';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { openPi } from '@turnkeeper/model-server/pi';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { observe } from '../../observe.ts';
 import type { RunInfo } from '../../record/events.ts';
 import { withSession } from '../../session/active-session.ts';
+import { attachSession, SessionContext, sessionContext } from '../../session/session-context.ts';
 import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
 import { pi } from './index.ts';
 
@@ -150,8 +152,10 @@ describe('the id', () => {
   test('that nobody gives is generated where that is asked for, but never for the conversation', async () => {
     const { session } = await world.open({}, { fallback: 'generate' });
     Object.defineProperty(session, 'sessionId', { get: () => undefined });
-    await session.prompt('hello');
+    await session.prompt('#weather');
     const { capture } = world.tracing;
+    // The tool's own span had ended before anybody knew that no id would come.
+    expect(capture.spans.map(({ name }) => name)).toContain('SELECT weather');
     expect(capture).toStampEverySpan();
     expect(capture).toPassChecks();
     expect(capture.index.runs[0]?.root.attributes['session.id']).toMatch(/^[0-9a-f-]{36}$/);
@@ -171,6 +175,33 @@ describe('the id', () => {
     expect(capture).toHaveSession('pi-own', { turns: 1 });
     expect(capture).toHaveSession(forked.sessionId, { turns: 1 });
     expect(capture).toPassChecks();
+  });
+
+  test.each([
+    ['the session', (session: AgentSession) => session],
+    ['its agent', (session: AgentSession) => session.agent],
+  ])('of a context attached to %s beats that of the caller', async (_name, owner) => {
+    const { session } = await world.open();
+    attachSession(owner(session), new SessionContext({ sessionId: 'attached-1', applicationName: 'shop' }));
+    await withSession('conv-42', () => session.prompt('#weather'));
+    const { capture } = world.tracing;
+    expect(capture).toHaveSession('attached-1', { turns: 1 });
+    expect(capture).toPassChecks();
+    expect(capture.index.runs[0]?.root.attributes).toMatchObject({
+      'turnkeeper.session.source': 'attached',
+      'turnkeeper.session.application': 'shop',
+    });
+  });
+
+  test('of a context attached to the class of the session is that of all its sessions', async () => {
+    attachSession(AgentSession, new SessionContext({ sessionId: 'attached-1' }));
+    try {
+      for (const id of ['pi-a', 'pi-b']) await (await world.open({ id })).session.prompt('hello');
+    } finally {
+      Reflect.deleteProperty(AgentSession, sessionContext);
+    }
+    expect(world.tracing.capture).toHaveSession('attached-1', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
   });
 
   test('of a platform goes on over a new session of Pi’s', async () => {

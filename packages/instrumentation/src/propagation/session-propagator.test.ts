@@ -1,0 +1,230 @@
+import {
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+  type Attributes,
+  type Context,
+} from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { currentSession, frameIn, withSession } from '../session/active-session.ts';
+import { startTracing, type Tracing } from '../testing/tracing.ts';
+import { carrierFor } from './carriers.ts';
+import { SessionPropagator, type SessionPropagatorOptions } from './session-propagator.ts';
+
+let tracing: Tracing;
+beforeEach(() => {
+  tracing = startTracing();
+});
+afterEach(() => tracing[Symbol.dispose]());
+
+const send = ['api.internal', '*.example.com', 'LOCALHOST', '::1'];
+
+/** What a client span for this host takes along, in the session `conv-42`. */
+function sent(
+  attributes: Attributes,
+  {
+    kind = SpanKind.CLIENT,
+    baggage = {},
+    options = {},
+  }: {
+    readonly kind?: SpanKind;
+    readonly baggage?: Record<string, string>;
+    readonly options?: SessionPropagatorOptions;
+  } = {},
+): Record<string, string> {
+  return withSession('conv-42', () => {
+    const span = tracing.tracer.startSpan('GET', { kind, attributes });
+    const entries = Object.entries(baggage).map(([name, value]) => [name, { value }]);
+    const from = trace.setSpan(context.active(), span);
+    const carrier = {};
+    new SessionPropagator({ send, ...options }).inject(
+      entries.length === 0
+        ? from
+        : propagation.setBaggage(from, propagation.createBaggage(Object.fromEntries(entries))),
+      carrier,
+      defaultTextMapSetter,
+    );
+    span.end();
+    return carrier;
+  });
+}
+
+const received = (baggage: string, accept?: SessionPropagatorOptions['accept']): Context =>
+  new SessionPropagator({ send, ...(accept && { accept }) }).extract(ROOT_CONTEXT, { baggage }, defaultTextMapGetter);
+
+describe('what goes out', () => {
+  test.each<[Attributes]>([
+    [{ 'server.address': 'api.internal' }],
+    [{ 'server.address': 'API.Internal' }],
+    [{ 'server.address': 'api.internal', 'server.port': 8080 }],
+    [{ 'server.address': 'a.example.com' }],
+    [{ 'server.address': 'a.b.example.com' }],
+    [{ 'server.address': 'localhost' }],
+    [{ 'server.address': '::1' }],
+    [{ 'net.peer.name': 'api.internal' }],
+    [{ 'http.host': 'api.internal:8080' }],
+    [{ 'http.host': '[::1]:8080' }],
+    [{ 'url.full': 'https://api.internal:8443/path?host=evil.com' }],
+    [{ 'http.url': 'http://[::1]:80/' }],
+  ])('to %j, which is on the list, has the session', (attributes) => {
+    expect(sent(attributes)).toMatchObject({
+      baggage: 'session.id=conv-42',
+      traceparent: expect.stringMatching(/^00-/),
+    });
+  });
+
+  test.each<[Attributes]>([
+    [{}],
+    [{ 'server.address': '' }],
+    [{ 'server.address': 'evil.com' }],
+    [{ 'server.address': 'example.com' }],
+    [{ 'server.address': 'notexample.com' }],
+    [{ 'server.address': 'api.internal.evil.com' }],
+    [{ 'server.address': 'evil.com', 'http.host': 'api.internal' }],
+    [{ 'url.full': 'https://evil.com/api.internal' }],
+    [{ 'url.full': 'https://api.internal@evil.com/' }],
+    [{ 'url.full': 'api.internal/path' }],
+    [{ 'peer.service': 'api.internal' }],
+    [{ 'server.address': 7 }],
+  ])('to %j, which is not, has the trace context only', (attributes) => {
+    expect(Object.keys(sent(attributes))).toEqual(['traceparent']);
+  });
+
+  test.each([SpanKind.SERVER, SpanKind.INTERNAL, SpanKind.CONSUMER])(
+    'below a span of kind %d, which says which host it is on, has no session',
+    (kind) => {
+      expect(sent({ 'server.address': 'api.internal' }, { kind })).not.toHaveProperty('baggage');
+    },
+  );
+
+  test('has no session without a list, and none where there is none', () => {
+    expect(sent({ 'server.address': 'api.internal' }, { options: { send: [] } })).not.toHaveProperty('baggage');
+    const carrier = {};
+    const span = tracing.tracer.startSpan('GET', {
+      kind: SpanKind.CLIENT,
+      attributes: { 'server.address': 'localhost' },
+    });
+    new SessionPropagator({ send }).inject(trace.setSpan(ROOT_CONTEXT, span), carrier, defaultTextMapSetter);
+    expect(carrier).not.toHaveProperty('baggage');
+    new SessionPropagator().inject(ROOT_CONTEXT, carrier, defaultTextMapSetter);
+  });
+
+  test('keeps baggage of others, and takes ours out where it may not go', () => {
+    const theirs = { tenant: 't 1', 'session.other': 'x' };
+    expect(sent({ 'server.address': 'localhost' }, { baggage: theirs })['baggage']).toBe(
+      'tenant=t%201,session.other=x,session.id=conv-42',
+    );
+    const withOurs = { ...theirs, 'session.id': 'conv-42' };
+    expect(sent({ 'server.address': 'evil.com' }, { baggage: withOurs })['baggage']).toBe(
+      'tenant=t%201,session.other=x',
+    );
+    const foreign = { 'session.id': 'somebody’s' };
+    expect(decodeURIComponent(sent({ 'server.address': 'evil.com' }, { baggage: foreign })['baggage'] ?? '')).toBe(
+      'session.id=somebody’s',
+    );
+    expect(sent({ 'server.address': 'localhost' }, { baggage: foreign })['baggage']).toBe('session.id=conv-42');
+  });
+
+  test('never has what else a session carries', () => {
+    const carrier = {};
+    const session = {
+      sessionId: 'conv-42',
+      userId: 'u-7',
+      applicationName: 'shop',
+      attributes: { 'tenant.id': 't-1' },
+    };
+    withSession(session, () => {
+      const attributes = { 'server.address': 'localhost' };
+      const span = tracing.tracer.startSpan('GET', { kind: SpanKind.CLIENT, attributes });
+      new SessionPropagator({ send }).inject(trace.setSpan(context.active(), span), carrier, defaultTextMapSetter);
+    });
+    expect(carrier).toMatchObject({ baggage: 'session.id=conv-42' });
+  });
+
+  test('of an adapter’s own goes by the same list, and to a peer in any case', () => {
+    propagation.disable();
+    propagation.setGlobalPropagator(new SessionPropagator({ send }));
+    withSession('conv-42', () => {
+      expect(carrierFor(context.active(), { host: 'localhost' })).toEqual({ baggage: 'session.id=conv-42' });
+      expect(carrierFor(context.active(), { host: 'evil.com' })).toEqual({});
+      expect(carrierFor(context.active(), 'peer')).toEqual({ baggage: 'session.id=conv-42' });
+    });
+    expect(carrierFor(context.active(), 'peer')).toEqual({});
+  });
+});
+
+describe('what comes in', () => {
+  const inbound = 'tenant=t-1,session.id=conv-42';
+  const sessionIn = (within: Context): unknown => context.with(within, () => currentSession());
+
+  test.each([
+    undefined,
+    'never' as const,
+    () => false,
+    (): boolean => Reflect.construct(Promise<boolean>, [() => {}]) as never,
+    (): never => {
+      throw new Error('mine');
+    },
+  ])('is not believed by default, nor where %s says so', (accept) => {
+    const within = received(inbound, accept);
+    expect(sessionIn(within)).toBeUndefined();
+    expect(propagation.getBaggage(within)?.getEntry('session.id')?.value).toBe('conv-42');
+  });
+
+  test('is believed where that is said, of carriers for which it is said', () => {
+    expect(sessionIn(received(inbound, 'always'))).toEqual({ id: 'conv-42', source: 'baggage' });
+    const seen: unknown[] = [];
+    expect(sessionIn(received(inbound, (carrier) => seen.push(carrier) > 0))).toMatchObject({ id: 'conv-42' });
+    expect(seen).toEqual([{ baggage: inbound }]);
+  });
+
+  test('once believed is ours: it goes on to hosts of the list only, what came beside it to all', () => {
+    const within = received(inbound, 'always');
+    const out = (host: string): string | undefined => {
+      const carrier: Record<string, string> = {};
+      const span = tracing.tracer.startSpan('GET', { kind: SpanKind.CLIENT, attributes: { 'server.address': host } });
+      new SessionPropagator({ send }).inject(trace.setSpan(within, span), carrier, defaultTextMapSetter);
+      return carrier['baggage'];
+    };
+    expect(out('localhost')).toBe('tenant=t-1,session.id=conv-42');
+    expect(out('evil.com')).toBe('tenant=t-1');
+    context.with(within, () =>
+      withSession('conv-43', () => {
+        const carrier: Record<string, string> = {};
+        new SessionPropagator({ send }).inject(context.active(), carrier, defaultTextMapSetter);
+        expect(carrier['baggage']).toBe('tenant=t-1');
+      }),
+    );
+  });
+
+  test.each(['session.id=', 'session.id=%20', `session.id=${'x'.repeat(129)}`, 'session.id=a%00', 'tenant=t-1', ''])(
+    'is nothing where it is %j',
+    (baggage) => {
+      expect(frameIn(received(baggage, 'always'))).toBeUndefined();
+    },
+  );
+});
+
+test('works around a propagator of one’s own, and says its fields', () => {
+  const written: unknown[] = [];
+  const next = {
+    inject: (from: Context) => void written.push(propagation.getBaggage(from)?.getAllEntries()),
+    extract: (into: Context) =>
+      propagation.setBaggage(into, propagation.createBaggage({ 'session.id': { value: 'conv-42' } })),
+    fields: () => ['mine'],
+  };
+  const propagator = new SessionPropagator({ send, accept: 'always', next });
+  expect(propagator.fields()).toEqual(['mine']);
+  expect(new SessionPropagator().fields()).toEqual(['traceparent', 'tracestate', 'baggage']);
+  const within = propagator.extract(ROOT_CONTEXT, {}, defaultTextMapGetter);
+  const span = tracing.tracer.startSpan('GET', {
+    kind: SpanKind.CLIENT,
+    attributes: { 'server.address': 'localhost' },
+  });
+  propagator.inject(trace.setSpan(within, span), {}, defaultTextMapSetter);
+  expect(written).toEqual([[['session.id', { value: 'conv-42' }]]]);
+});

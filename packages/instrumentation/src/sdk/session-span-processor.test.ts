@@ -1,0 +1,214 @@
+import { context, ROOT_CONTEXT, trace, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import * as second from '@opentelemetry/sdk-trace-base';
+import { captureFrom, createCapture, type Capture } from '@turnkeeper/check';
+import '@turnkeeper/check/vitest';
+import * as first from 'sdk-trace-1';
+import * as third from 'sdk-trace-3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { currentSession, withSession } from '../session/active-session.ts';
+import { script } from '../testing/scripted.ts';
+import { SessionSpanProcessor, type SessionSpanProcessorOptions } from './session-span-processor.ts';
+
+const ok = { kind: 'ok' } as const;
+
+interface Line {
+  readonly tracer: Tracer;
+  readonly tracerProvider: TracerProvider;
+  readonly capture: Capture;
+}
+
+// Written out per line and not shared: each of them has to compile against the types of its own SDK.
+const lines = {
+  '1.x': (options?: SessionSpanProcessorOptions): Line => {
+    const exporter = new first.InMemorySpanExporter();
+    const ours = new SessionSpanProcessor(new first.SimpleSpanProcessor(exporter), options);
+    const tracerProvider = new first.BasicTracerProvider({ spanProcessors: [ours] });
+    return { tracerProvider, tracer: tracerProvider.getTracer('test'), capture: captureFrom(exporter) };
+  },
+  '2.x': (options?: SessionSpanProcessorOptions): Line => {
+    const exporter = new second.InMemorySpanExporter();
+    const ours = new SessionSpanProcessor(new second.SimpleSpanProcessor(exporter), options);
+    const tracerProvider = new second.BasicTracerProvider({ spanProcessors: [ours] });
+    return { tracerProvider, tracer: tracerProvider.getTracer('test'), capture: captureFrom(exporter) };
+  },
+  '2.x, beside the processor that exports': (options?: SessionSpanProcessorOptions): Line => {
+    const exporter = new second.InMemorySpanExporter();
+    const spanProcessors = [new SessionSpanProcessor(undefined, options), new second.SimpleSpanProcessor(exporter)];
+    const tracerProvider = new second.BasicTracerProvider({ spanProcessors });
+    return { tracerProvider, tracer: tracerProvider.getTracer('test'), capture: captureFrom(exporter) };
+  },
+  '3.x': (options?: SessionSpanProcessorOptions): Line => {
+    const exporter = new third.InMemorySpanExporter();
+    const ours = new SessionSpanProcessor(new third.SimpleSpanProcessor({ exporter }), options);
+    const tracerProvider = new third.TracerProvider({ spanProcessors: [ours] });
+    return { tracerProvider, tracer: tracerProvider.getTracer('test'), capture: captureFrom(exporter) };
+  },
+};
+
+beforeEach(() => void context.setGlobalContextManager(new AsyncLocalStorageContextManager()));
+afterEach(() => context.disable());
+
+describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
+  test('puts the session’s id back that another instrumentation wrote over, and keeps the other value', () => {
+    const { tracer, capture } = open();
+    withSession('conv-42', () => {
+      const span = tracer.startSpan('POST');
+      span.setAttribute('session.id', 'theirs');
+      span.end();
+      const untouched = tracer.startSpan('GET');
+      untouched.setAttribute('mine', 1);
+      untouched.end();
+    });
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([
+      { 'session.id': 'conv-42', 'turnkeeper.session.overwritten': 'theirs' },
+      { 'session.id': 'conv-42', mine: 1 },
+    ]);
+  });
+
+  test('gives a GenAI span of anybody’s the conversation, and keeps the one that it had', () => {
+    const { tracer, capture } = open();
+    withSession('conv-42', () => {
+      for (const attributes of [{}, { 'gen_ai.conversation.id': 'theirs' }, { 'gen_ai.conversation.id': 'conv-42' }]) {
+        tracer.startSpan('chat', { attributes: { 'gen_ai.operation.name': 'chat', ...attributes } }).end();
+      }
+    });
+    expect(
+      capture.spans.map(({ attributes }) => [
+        attributes['gen_ai.conversation.id'],
+        attributes['turnkeeper.session.overwritten'],
+      ]),
+    ).toEqual([
+      ['conv-42', undefined],
+      ['conv-42', 'theirs'],
+      ['conv-42', undefined],
+    ]);
+  });
+
+  test('stamps spans that are started with an explicit parent, and their children', () => {
+    const { tracer, capture } = open();
+    const parent = withSession('conv-42', () => tracer.startSpan('parent'));
+    const child = tracer.startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, parent));
+    tracer.startSpan('grandchild', {}, trace.setSpan(ROOT_CONTEXT, child)).end();
+    child.end();
+    parent.end();
+    withSession('conv-43', () => tracer.startSpan('stranger', {}, ROOT_CONTEXT).end());
+    const sessions = capture.spans.map((span) => [span.name, span.attributes['session.id']]);
+    expect(Object.fromEntries(sessions)).toEqual({
+      parent: 'conv-42',
+      child: 'conv-42',
+      grandchild: 'conv-42',
+      stranger: undefined,
+    });
+  });
+
+  test('writes the id under further names, and the conversation on every span, where that is asked for', () => {
+    const { tracer, capture } = open({ alsoAs: ['langfuse.session.id'], conversationOnEverySpan: true });
+    withSession('conv-42', () => {
+      const span = tracer.startSpan('POST');
+      span.setAttribute('session.id', 'theirs');
+      span.end();
+    });
+    expect(capture.spans[0]?.attributes).toEqual({
+      'session.id': 'conv-42',
+      'langfuse.session.id': 'conv-42',
+      'gen_ai.conversation.id': 'conv-42',
+      'turnkeeper.session.overwritten': 'theirs',
+    });
+  });
+
+  test('lets what an engine’s own spans carry alone where no id comes', () => {
+    const { tracer, capture, tracerProvider } = open();
+    const { tap, say } = script({ tracerProvider, stampOnly: true });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      tracer.startSpan('theirs', { attributes: { 'session.id': 'theirs' } }).end();
+      say({ type: 'run.end', run: 'r', outcome: ok });
+    });
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([{ 'session.id': 'theirs' }]);
+  });
+});
+
+test.each(['1.x', '2.x', '3.x'] as const)(
+  'on SDK %s, an ended span that waited has all it lacks, and is itself otherwise',
+  (name) => {
+    const { tracer, capture, tracerProvider } = lines[name]({ alsoAs: ['langfuse.session.id'] });
+    const { tap, say } = script({ tracerProvider });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      const span = tracer.startSpan('SELECT', { attributes: { mine: 1, 'gen_ai.operation.name': 'chat' } });
+      span.addEvent('row');
+      span.end();
+      say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    const span = capture.spans.find((candidate) => candidate.name === 'SELECT');
+    expect(span?.attributes).toEqual({
+      mine: 1,
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.conversation.id': 'late-1',
+      'session.id': 'late-1',
+      'langfuse.session.id': 'late-1',
+    });
+    expect(span?.events.map((event) => event.name)).toEqual(['row']);
+  },
+);
+
+describe('stamp-only', () => {
+  test('puts the session on the engine’s own spans, writes none, and tells of the run all the same', () => {
+    const { tracer, capture, tracerProvider } = lines['2.x']();
+    const { tap, say, observation } = script({ tracerProvider, stampOnly: true });
+    for (const _turn of [1, 2]) {
+      withSession('conv-42', () =>
+        tap.run('r', [], () => {
+          say(
+            { type: 'run.start', run: 'r', session: 'own-1' },
+            { type: 'model.start', run: 'r', call: 'm', model: 'test-model' },
+          );
+          tap.inside({ run: 'r', call: 'm' }, () =>
+            tracer.startSpan('chat', { attributes: { 'gen_ai.operation.name': 'chat' } }).end(),
+          );
+          say({ type: 'model.end', run: 'r', call: 'm', outcome: ok }, { type: 'run.end', run: 'r', outcome: ok });
+        }),
+      );
+    }
+    expect(capture.spans.map(({ name, attributes }) => [name, attributes])).toEqual(
+      Array.from({ length: 2 }, () => [
+        'chat',
+        { 'gen_ai.operation.name': 'chat', 'gen_ai.conversation.id': 'conv-42', 'session.id': 'conv-42' },
+      ]),
+    );
+    expect(observation.runs()).toMatchObject([
+      { session: { id: 'conv-42', source: 'context' }, engine: { name: 'scripted', sessionId: 'own-1' }, turn: 1 },
+      { session: { id: 'conv-42', source: 'context' }, engine: { name: 'scripted', sessionId: 'own-1' }, turn: 2 },
+    ]);
+  });
+
+  test('stamps what ends before a late id comes', () => {
+    const { tracer, capture, tracerProvider } = lines['2.x']();
+    const { tap, say } = script({ tracerProvider, stampOnly: true });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      tracer.startSpan('theirs').end();
+      expect(capture.spans).toEqual([]);
+      say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    expect(capture.tree()).toBe('theirs [session late-1]');
+  });
+});
+
+test('two processors, for two exporters, write each span once each and the other value once', () => {
+  const captures = [createCapture(), createCapture()];
+  const spanProcessors = captures.map((capture) => new SessionSpanProcessor(capture.spanProcessor));
+  const tracer = new second.BasicTracerProvider({ spanProcessors }).getTracer('test');
+  withSession('conv-42', () => {
+    expect(currentSession()?.id).toBe('conv-42');
+    const span = tracer.startSpan('POST');
+    span.setAttribute('session.id', 'theirs');
+    span.end();
+  });
+  for (const { spans } of captures) {
+    expect(spans.map(({ attributes }) => attributes)).toEqual([
+      { 'session.id': 'conv-42', 'turnkeeper.session.overwritten': 'theirs' },
+    ]);
+  }
+});

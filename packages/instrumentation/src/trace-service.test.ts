@@ -1,0 +1,322 @@
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { currentSession, withSession } from './session/active-session.ts';
+import { attachSession, SessionContext, sessionContext } from './session/session-context.ts';
+import { startTracing, type Tracing } from './testing/tracing.ts';
+import { traceService } from './trace-service.ts';
+import { TurnkeeperError } from './turnkeeper-error.ts';
+
+let tracing: Tracing;
+beforeEach(() => {
+  tracing = startTracing();
+});
+afterEach(() => tracing[Symbol.dispose]());
+const tree = (): string => tracing.capture.tree();
+const errors = (): unknown[] => tracing.capture.spans.map(({ attributes }) => attributes['error.type']);
+const work = (): void => tracing.tracer.startSpan('SELECT').end();
+
+class Recommender {
+  static readonly made: Recommender[] = [];
+  readonly kind = 'recommender';
+  #calls = 0;
+  #name = 'first';
+
+  static create(): Recommender {
+    return new Recommender();
+  }
+
+  constructor() {
+    Recommender.made.push(this);
+  }
+
+  get calls(): number {
+    return this.#calls;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+  }
+
+  recommend(user: string): string {
+    this.#calls += 1;
+    work();
+    return `${this.#name} for ${user} in ${currentSession()?.id ?? 'nothing'}`;
+  }
+
+  async later(): Promise<string> {
+    await Promise.resolve();
+    return this.recommend('later');
+  }
+
+  twice(): string[] {
+    return [this.recommend('a'), this.recommend('b')];
+  }
+
+  fail(): never {
+    throw new RangeError('mine');
+  }
+
+  async failLater(): Promise<never> {
+    await Promise.resolve();
+    throw new RangeError('mine');
+  }
+
+  async *stream(): AsyncGenerator<number> {
+    for (const step of [1, 2]) {
+      work();
+      yield step;
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<number> {
+    yield this.#calls;
+  }
+}
+
+describe('a traced instance', () => {
+  test('makes a run of each call, in the session attached to it', () => {
+    const service = traceService(attachSession(new Recommender(), new SessionContext({ sessionId: 'batch-1' })), {
+      name: 'recommender',
+    });
+    expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
+    withSession('caller', () => expect(service.recommend('u-2')).toBe('first for u-2 in batch-1'));
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent recommender.recommend [session batch-1] run.start
+        SELECT
+      invoke_agent recommender.recommend [session batch-1] run.start -> previous turn
+        SELECT"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('is in its caller’s session where none is attached, and in none without', () => {
+    const service = traceService(new Recommender(), { name: 'recommender' });
+    expect(withSession('caller', () => service.recommend('u-1'))).toBe('first for u-1 in caller');
+    expect(service.recommend('u-2')).toBe('first for u-2 in nothing');
+    expect(tracing.capture.index.runs.map(({ session }) => session)).toEqual(['caller', undefined]);
+  });
+
+  test('is itself: private members, accessors, fields, iteration, what every object can do', () => {
+    const service = traceService(new Recommender(), { name: 'recommender' });
+    service.recommend('u-1');
+    service.name = 'second';
+    expect([service.calls, service.name, service.kind, [...service]]).toEqual([1, 'second', 'recommender', [1]]);
+    expect(service.recommend('u-2')).toBe('second for u-2 in nothing');
+    expect(service).toBeInstanceOf(Recommender);
+    expect(service.constructor).toBe(Recommender);
+    expect(Object.prototype.toString.call(service)).toBe('[object Object]');
+    expect(service.propertyIsEnumerable('kind')).toBe(true);
+    expect(service.hasOwnProperty('kind')).toBe(true);
+    expect(service.recommend).toBe(service.recommend);
+    expect(service.recommend.name).toBe('recommend');
+    expect(tracing.capture.index.runs).toHaveLength(2);
+    expect(tracing.diagnostics).toEqual([]);
+  });
+
+  test('does not trace its calls to itself, and one on another object is that object’s', () => {
+    const service = traceService(new Recommender(), { name: 'recommender' });
+    expect(service.twice()).toHaveLength(2);
+    expect(tracing.capture.index.runs.map(({ root }) => root.name)).toEqual(['invoke_agent recommender.twice']);
+    const other = new Recommender();
+    service.recommend.call(other, 'u-1');
+    expect(other.calls).toBe(1);
+    const child: Recommender = Object.create(service);
+    expect(() => child.recommend('u-1')).toThrow(TypeError);
+  });
+
+  test('runs until a promise settles', async () => {
+    const service = traceService(new Recommender(), { name: 'recommender', session: 'conv-42' });
+    const running = service.later();
+    expect(tracing.capture.spans).toEqual([]);
+    expect(await running).toBe('first for later in conv-42');
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent recommender.later [session conv-42] run.start
+        SELECT"
+    `);
+  });
+
+  test('throws what it throws, and says so', async () => {
+    const service = traceService(new Recommender(), { name: 'recommender', session: 'conv-42' });
+    expect(() => service.fail()).toThrow(RangeError);
+    await expect(service.failLater()).rejects.toThrow(RangeError);
+    expect(errors()).toEqual(['RangeError', 'RangeError']);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('cannot trace what can never change, and leaves it as it is', () => {
+    const ask = (): string => 'asked';
+    const service = traceService(Object.freeze({ ask }), { name: 'frozen' });
+    expect(service.ask).toBe(ask);
+    expect(service.ask()).toBe('asked');
+    expect(tracing.capture.spans).toEqual([]);
+  });
+});
+
+describe('a stream', () => {
+  const numbers = async (stream: AsyncIterable<number>): Promise<number[]> => {
+    const seen: number[] = [];
+    for await (const value of stream) seen.push(value);
+    return seen;
+  };
+
+  test('is a run until it has been read, and its work is in it', async () => {
+    const service = traceService(new Recommender(), { name: 'recommender', session: 'conv-42' });
+    const stream = service.stream();
+    expect(tracing.capture.spans).toEqual([]);
+    expect(await numbers(stream)).toEqual([1, 2]);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent recommender.stream [session conv-42] run.start
+        SELECT
+        SELECT"
+    `);
+  });
+
+  test('that its reader leaves is over, and one that fails has failed', async () => {
+    const failing = async function* (): AsyncGenerator<number> {
+      yield 1;
+      throw new RangeError('mine');
+    };
+    const service = traceService(
+      { failing, plain: () => new Recommender().stream() },
+      { name: 'streams', session: 's' },
+    );
+    for await (const _value of service.plain()) break;
+    await expect(numbers(service.failing())).rejects.toThrow(RangeError);
+    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
+      undefined,
+      'RangeError',
+    ]);
+  });
+
+  test('of a kind of its own stays what it is, and one that was promised is followed too', async () => {
+    class Stream implements AsyncIterable<number> {
+      readonly extra = 'kept';
+      async *[Symbol.asyncIterator](): AsyncGenerator<number> {
+        work();
+        yield 1;
+      }
+    }
+    const made = new Stream();
+    const service = traceService({ ask: async () => made }, { name: 'streams', session: 'conv-42' });
+    const stream = await service.ask();
+    expect(stream).toBe(made);
+    expect(stream.extra).toBe('kept');
+    expect(tracing.capture.spans).toEqual([]);
+    expect(await numbers(stream)).toEqual([1]);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent streams.ask [session conv-42] run.start
+        SELECT"
+    `);
+  });
+
+  test('of the platform’s or a frozen one is handed on as it is, and its run ends at once', () => {
+    const readable = new ReadableStream();
+    const frozen = Object.freeze({ [Symbol.asyncIterator]: () => new Recommender().stream() });
+    const service = traceService({ readable: () => readable, frozen: () => frozen }, { name: 'streams', session: 's' });
+    expect(service.readable()).toBe(readable);
+    expect(service.readable().getReader()).toBeDefined();
+    expect(service.frozen()).toBe(frozen);
+    expect(tracing.capture.index.runs).toHaveLength(3);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('a stream cannot be followed')]);
+  });
+});
+
+describe('a traced class', () => {
+  test('makes instances whose calls are runs, in the session of the class or the nearest to it', () => {
+    class Shop extends Recommender {
+      static [sessionContext] = new SessionContext({ sessionId: 'shop-1' });
+    }
+    const Traced = traceService(Shop, { name: 'shop' });
+    const instance = new Traced();
+    expect(instance).toBeInstanceOf(Traced);
+    expect(instance).toBeInstanceOf(Shop);
+    expect(instance.recommend('u-1')).toBe('first for u-1 in shop-1');
+    attachSession(instance, new SessionContext({ sessionId: 'mine' }));
+    expect(instance.recommend('u-2')).toBe('first for u-2 in mine');
+    expect(Traced.create().recommend('u-3')).toBe('first for u-3 in nothing');
+    expect(tracing.capture.index.runs.map(({ root }) => root.name)).toEqual([
+      'invoke_agent shop.recommend',
+      'invoke_agent shop.recommend',
+      'invoke_agent shop.create',
+    ]);
+  });
+
+  test('can be extended: private members and `new.target` work', () => {
+    const seen: unknown[] = [];
+    class Base {
+      constructor() {
+        seen.push(new.target);
+      }
+    }
+    const Traced = traceService(Base, { name: 'base' });
+    class Leaf extends Traced {
+      #secret = 7;
+      tell(): number {
+        return this.#secret;
+      }
+    }
+    expect(new Leaf().tell()).toBe(7);
+    expect(new Traced()).toBeInstanceOf(Base);
+    expect(seen).toEqual([Leaf, Base]);
+  });
+
+  test('keeps a class among its members constructible', () => {
+    class Client {
+      readonly id = 7;
+    }
+    const service = traceService({ Client }, { name: 'library' });
+    expect(new service.Client().id).toBe(7);
+  });
+});
+
+describe('a traced function', () => {
+  test('makes a run of each call, with its `this` and its members', async () => {
+    const answer = Object.assign(
+      async function answerIt(this: unknown, question: string): Promise<unknown> {
+        work();
+        return [this, question, currentSession()?.id];
+      },
+      { version: 2 },
+    );
+    const traced = traceService(attachSession(answer, new SessionContext({ sessionId: 'fn-1' })), { name: 'answer' });
+    const self = {};
+    expect(await traced.call(self, 'why')).toEqual([self, 'why', 'fn-1']);
+    expect([traced.version, traced.length, traced.name]).toEqual([2, 1, 'answerIt']);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent answer [session fn-1] run.start
+        SELECT"
+    `);
+  });
+
+  test('tells content only where that is asked for', () => {
+    const add = (a: number, b: number): number => a + b;
+    traceService(add, { name: 'silent', session: 's' })(1, 2);
+    traceService(add, { name: 'telling', session: 's', content: 'all' })(1, 2);
+    expect(
+      tracing.capture.spans.map(({ attributes }) => [
+        attributes['gen_ai.input.messages'],
+        attributes['gen_ai.output.messages'],
+      ]),
+    ).toEqual([
+      [undefined, undefined],
+      ['[1,2]', '3'],
+    ]);
+  });
+});
+
+test.each([
+  [{}, {}, 'it is missing'],
+  [{}, { name: '' }, 'it is missing'],
+  [{}, { name: 'x'.repeat(129) }, 'longer than 128'],
+  [{}, undefined, 'it is missing'],
+  [null, { name: 'service' }, 'a class, an instance or a function'],
+  ['text', { name: 'service' }, 'a class, an instance or a function'],
+])('traceService(%j, %j) says what is wrong', (target, options, problem) => {
+  const call = (): unknown => Reflect.apply(traceService, undefined, [target, options]);
+  expect(call).toThrow(TurnkeeperError);
+  expect(call).toThrow(problem);
+});
