@@ -67,7 +67,22 @@ function otlpExporter(require: NodeJS.Require, warn: (message: string) => void):
 function batching(require: NodeJS.Require, exporter: object): SpanProcessorLike {
   const { exports, takesOptions } = sdkTrace(require);
   const Processor = constructorIn<SpanProcessorLike>(exports, 'BatchSpanProcessor');
-  return new Processor(takesOptions ? { exporter } : exporter);
+  return new Processor(takesOptions ? { exporter, ...batchLimits() } : exporter);
+}
+
+/** `sdk-trace-base` looks at these variables itself. */
+const BATCH_LIMITS = {
+  maxExportBatchSize: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+  maxQueueSize: 'OTEL_BSP_MAX_QUEUE_SIZE',
+  scheduledDelayMillis: 'OTEL_BSP_SCHEDULE_DELAY',
+  exportTimeoutMillis: 'OTEL_BSP_EXPORT_TIMEOUT',
+};
+
+function batchLimits(): Record<string, number> {
+  const given = Object.entries(BATCH_LIMITS).map(
+    ([limit, name]) => [limit, Number(process.env[name] || Number.NaN)] as const,
+  );
+  return Object.fromEntries(given.filter(([, value]) => Number.isFinite(value) && value >= 0));
 }
 
 function simple(require: NodeJS.Require): SpanProcessorLike {
