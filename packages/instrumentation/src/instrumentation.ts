@@ -14,14 +14,16 @@ import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
 /** The engines that there are adapters for, by the names that `engines` takes: the folders below adapters/. */
-export type EngineName = 'copilot' | 'flame' | 'openai-agents' | 'pi';
+export type EngineName = 'acp' | 'copilot' | 'flame' | 'openai-agents' | 'pi' | 'rivet';
 
 /** The packages whose loading leads to an engine. The only place in the core that knows the adapters. */
 const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
+  acp: ['@agentclientprotocol/sdk'],
   copilot: ['@github/copilot-sdk'],
   flame: ['@grpc/grpc-js'],
   'openai-agents': ['@openai/agents-core'],
   pi: ['@earendil-works/pi-coding-agent'],
+  rivet: ['sandbox-agent'],
 };
 
 /** Files of these packages that hold an engine as a bundler left it, for a command line of its own. By path. */
@@ -30,7 +32,7 @@ const BUNDLES: Readonly<Partial<Record<EngineName, RegExp>>> = {
 };
 
 /** The names that `engines` takes. */
-export const ENGINE_NAMES: readonly EngineName[] = ['copilot', 'flame', 'openai-agents', 'pi'];
+export const ENGINE_NAMES: readonly EngineName[] = ['acp', 'copilot', 'flame', 'openai-agents', 'pi', 'rivet'];
 
 export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
   /** Which engines to observe; all by default. One that is not installed costs nothing. */
