@@ -51,6 +51,16 @@ const DEMOS: Readonly<Record<string, { readonly title: string; readonly argument
       './examples/flame/batch.ts',
     ],
   },
+  rivet: {
+    title: 'One conversation with the real Pi behind Rivet, resumed in a fresh process on another daemon: conv-42',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/rivet/telemetry.ts',
+      './examples/rivet/conversation.ts',
+    ],
+  },
 };
 
 const asked = process.argv.slice(2);

@@ -48,6 +48,19 @@ test('the demo of OpenAI Agents shows its conversation, and the check passes', a
   expect(demo.stdout).toContain('nothing wrong');
 });
 
+test('the demo of Rivet resumes a conversation in a fresh process: one id, two of the agent’s', async () => {
+  const demo = await runNode(['examples/demo.ts', 'rivet']);
+  expect(demo.stderr).toBe('');
+  expect(demo.status).toBe(0);
+  expect(demo.stdout).toContain('conv-42: 3 turns');
+  expect(demo.stdout).toContain('1 conversation, 3 turns');
+  expect(demo.stdout).toContain('nothing wrong');
+  const lines = [...demo.stdout.matchAll(/^conv-42 +process (\d+), (\S+), agent’s (\S+):/gm)];
+  expect(lines.map(([, , local]) => local)).toEqual(['local-1', 'local-1', 'local-1']);
+  expect(new Set(lines.map(([, process]) => process)).size).toBe(2);
+  expect(new Set(lines.map(([, , , agent]) => agent)).size).toBe(2);
+});
+
 test('a demo that does not exist is named, with those that do', async () => {
   const demo = await runNode(['examples/demo.ts', 'no-such-engine']);
   expect(demo.status).toBe(2);

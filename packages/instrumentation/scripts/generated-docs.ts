@@ -9,10 +9,12 @@ const root = new URL('../../../', import.meta.url);
 
 /** How people call an engine. */
 const TITLES: Readonly<Record<EngineName, string>> = {
+  acp: 'Agent Client Protocol',
   copilot: 'GitHub Copilot',
   flame: 'Flame',
   'openai-agents': 'OpenAI Agents',
   pi: 'Pi',
+  rivet: 'Rivet',
 };
 
 /** A document, with the part between its marks made anew. */

@@ -13,10 +13,12 @@ import {
 } from '@turnkeeper/check/contract';
 import type { Adapter } from '../src/adapter.ts';
 import { observe } from '../src/observe.ts';
+import { recordAcp } from './recordings/acp.ts';
 import { recordOpenAIAgents } from './recordings/openai-agents.ts';
 import { recordCopilot } from './recordings/copilot.ts';
 import { recordFlame } from './recordings/flame.ts';
 import { recordPi } from './recordings/pi.ts';
+import { recordRivet } from './recordings/rivet.ts';
 
 /** Records one scenario: what `play` makes the adapter on this target hear. */
 export type ScenarioRecorder = <Target extends object, Native, State>(
@@ -38,10 +40,12 @@ function tidy(signal: RecordedSignal): RecordedSignal {
 const MAX_TEXT = 120;
 
 const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<void>>> = {
+  acp: recordAcp,
   'openai-agents': recordOpenAIAgents,
   copilot: recordCopilot,
   flame: recordFlame,
   pi: recordPi,
+  rivet: recordRivet,
 };
 
 for (const engine of process.argv.slice(2)) {

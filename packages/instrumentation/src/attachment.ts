@@ -153,8 +153,8 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   here(): RunId | null | undefined {
-    const run = frameIn(activeContext())?.run;
-    if (run?.phase() !== 'open' && run?.phase() !== 'pending') return undefined;
+    const run = frameIn(aroundWhatIsOver(activeContext()))?.run;
+    if (run === undefined) return undefined;
     return run.attachment === this.#identity ? run.id : null;
   }
 
@@ -254,8 +254,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   /** A run in the shadow of one that is over does not belong in it: it starts where that one did. */
   #open(id: RunId, active: Context, owners: readonly object[]): Run {
-    const around = frameIn(active);
-    const base = around?.run?.phase() === 'closed' ? around.run.base : active;
+    const base = aroundWhatIsOver(active);
     if (this.#runs.size === 0) this.#clock.anchor();
     const target = this.#target.deref();
     const { explicitSession: explicit } = this;
@@ -368,6 +367,13 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       return undefined;
     }
   }
+}
+
+/** Where a place is, not counting runs that are over, or that were dropped as another adapter's. */
+function aroundWhatIsOver(active: Context): Context {
+  let base = active;
+  for (let run = frameIn(base)?.run; run?.phase() === 'closed'; run = frameIn(base)?.run) base = run.base;
+  return base;
 }
 
 type StreamDone = (failure?: { readonly error: unknown }) => void;

@@ -5,21 +5,21 @@
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { diag } from '@opentelemetry/api';
-import { enginePackages } from './instrumentation.ts';
+import { engineBundles, enginePackages } from './instrumentation.ts';
 
 /** What import-in-the-middle 3.3 and later has; older copies have the asynchronous hook only. */
 interface SynchronousHook {
   supportsSyncHooks(): boolean;
-  register(options: { readonly include: readonly string[] }): void;
+  register(options: { readonly include: readonly (string | RegExp)[] }): void;
 }
 
 try {
-  await install(enginePackages());
+  await install([...enginePackages(), ...engineBundles()]);
 } catch (error) {
   diag.error('turnkeeper: the module hook cannot be installed; engines that are ES modules are not observed', error);
 }
 
-async function install(include: readonly string[]): Promise<void> {
+async function install(include: readonly (string | RegExp)[]): Promise<void> {
   // The very copy that @opentelemetry/instrumentation listens to.
   const fromHere = createRequire(import.meta.url);
   const { resolve } = createRequire(fromHere.resolve('@opentelemetry/instrumentation'));

@@ -8,24 +8,32 @@ import {
 } from '@opentelemetry/instrumentation';
 import type * as EnginePatches from './engine-patches.ts';
 import type { AnyAdapter } from './engine-patches.ts';
+import { onModuleFile } from './module-files.ts';
 import { isObject } from './narrow.ts';
 import { isObserved, observeWith, type Observation } from './observe.ts';
 import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
 /** The engines that there are adapters for, by the names that `engines` takes: the folders below adapters/. */
-export type EngineName = 'copilot' | 'flame' | 'openai-agents' | 'pi';
+export type EngineName = 'acp' | 'copilot' | 'flame' | 'openai-agents' | 'pi' | 'rivet';
 
 /** The packages whose loading leads to an engine. The only place in the core that knows the adapters. */
 const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
+  acp: ['@agentclientprotocol/sdk'],
   copilot: ['@github/copilot-sdk'],
   flame: ['@grpc/grpc-js'],
   'openai-agents': ['@openai/agents-core'],
   pi: ['@earendil-works/pi-coding-agent'],
+  rivet: ['sandbox-agent'],
+};
+
+/** Files of these packages that hold an engine as a bundler left it, for a command line of its own. By path. */
+const BUNDLES: Readonly<Partial<Record<EngineName, RegExp>>> = {
+  pi: /\/pi-coding-agent\/dist\/bundle\/chunks\/chunk-[^/]*$/,
 };
 
 /** The names that `engines` takes. */
-export const ENGINE_NAMES: readonly EngineName[] = ['copilot', 'flame', 'openai-agents', 'pi'];
+export const ENGINE_NAMES: readonly EngineName[] = ['acp', 'copilot', 'flame', 'openai-agents', 'pi', 'rivet'];
 
 export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
   /** Which engines to observe; all by default. One that is not installed costs nothing. */
@@ -37,6 +45,11 @@ export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
 /** The engines' package names: all that a module hook needs to look at. */
 export function enginePackages(engines: readonly EngineName[] = ENGINE_NAMES): string[] {
   return [...new Set(engines.flatMap((name) => PACKAGES[name]))];
+}
+
+/** The files in which a module hook finds engines that were bundled. */
+export function engineBundles(engines: readonly EngineName[] = ENGINE_NAMES): RegExp[] {
+  return engines.flatMap((name) => BUNDLES[name] ?? []);
 }
 
 /**
@@ -54,6 +67,8 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   );
   #tracerProvider: TracerProvider | undefined;
   #meterProvider: MeterProvider | undefined;
+  #isEnabled = false;
+  #watchesBundles = false;
 
   constructor(config: TurnkeeperConfig = {}) {
     // The base class enables itself in its constructor, before the fields of this one exist.
@@ -75,12 +90,15 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
   override enable(): void {
     super.enable();
+    this.#isEnabled = true;
+    this.#watchBundles();
     for (const exports of this.#loaded.keys()) this.#patch(exports);
   }
 
   /** Takes every patch away and stops every observation; what is open is closed. */
   override disable(): void {
     super.disable();
+    this.#isEnabled = false;
     for (const loaded of this.#loaded.values()) {
       loaded.unpatch?.();
       loaded.unpatch = undefined;
@@ -99,9 +117,27 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     );
   }
 
+  /** A bundled engine is met where the module hook shows its files; the base class looks at packages as a whole. */
+  #watchBundles(): void {
+    if (this.#watchesBundles) return;
+    this.#watchesBundles = true;
+    try {
+      for (const engine of this.getConfig().engines ?? ENGINE_NAMES) {
+        const bundle = BUNDLES[engine];
+        const [module] = PACKAGES[engine];
+        if (!bundle || module === undefined) continue;
+        onModuleFile([module], (exports, name) => {
+          if (isObject(exports) && bundle.test(name)) this.#load(module, exports);
+        });
+      }
+    } catch (error) {
+      this._diag.debug('bundled engines are not observed', error);
+    }
+  }
+
   #load(name: string, exports: object): void {
     if (!this.#loaded.has(exports)) this.#loaded.set(exports, { name, unpatch: undefined });
-    this.#patch(exports);
+    if (this.#isEnabled) this.#patch(exports);
   }
 
   /** Adapters are loaded when their engine is, and at once: the hook cannot wait. In a bundle they are not there. */

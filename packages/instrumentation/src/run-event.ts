@@ -9,6 +9,7 @@ export type RunEvent =
   | RunEnd
   | RunWait
   | RunState
+  | RunProgress
   | SessionBind
   | SessionEnd
   | AgentStart
@@ -49,6 +50,13 @@ export interface Usage {
   readonly cacheRead?: number | undefined;
   readonly cacheWrite?: number | undefined;
   readonly reasoning?: number | undefined;
+}
+
+/** An amount of money, or of what else the engine counts in. */
+export interface Cost {
+  readonly amount: number;
+  /** A code of ISO 4217, or a unit such as `credits`. */
+  readonly currency: string;
 }
 
 interface InRun {
@@ -101,6 +109,8 @@ export interface RunEnd extends InRun {
   readonly outcome: Outcome;
   /** The run's total, where the engine reports one; absent: the sum over its model calls. */
   readonly usage?: Usage | undefined;
+  /** What the engine's own session has cost so far, where it says. */
+  readonly cost?: Cost | undefined;
   readonly output?: Content | undefined;
 }
 
@@ -118,6 +128,11 @@ export interface RunState extends InRun {
   readonly state: string;
   /** What it is about, where that is not the run as a whole: a low-cardinality word. */
   readonly subject?: string | undefined;
+}
+
+/** The run goes on: a sign of life that says nothing else. It ends a wait. */
+export interface RunProgress extends InRun {
+  readonly type: 'run.progress';
 }
 
 /** The engine says, later than at the start, what it calls the conversation. */

@@ -228,6 +228,8 @@ export class Run {
       case 'run.state':
         this.#recorder.state(this, event, at);
         return;
+      case 'run.progress':
+        return;
       case 'run.end':
         this.end(event.outcome, at, event);
         return;

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { propagation, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
-import { frameIn } from '../session/active-session.ts';
+import { activeContext, bindSession, frameIn, runInContext } from '../session/active-session.ts';
 import { toDestination } from './session-propagator.ts';
 
 /** Where undici, and with it `fetch`, announces each request; its instrumentation listens there. */
@@ -26,4 +26,82 @@ function withSessionBaggage(from: Context): Context {
   if (id === undefined) return from;
   const baggage = propagation.getBaggage(from) ?? propagation.createBaggage();
   return propagation.setBaggage(from, baggage.setEntry(ATTR_SESSION_ID, { value: id }));
+}
+
+/** What every carrier has in common; ACP and MCP reserve these keys of `_meta` for it. */
+const W3C_FIELDS = ['traceparent', 'tracestate', 'baggage'];
+
+/** The carrier in the headers of a request: of `fetch`, or of Node's own server. */
+export function carrierFromHeaders(headers: Headers | Readonly<Record<string, unknown>>): Carrier {
+  return headers instanceof Headers
+    ? pick((field) => headers.get(field))
+    : pick((field) => headers[field] ?? headers[field.toLowerCase()]);
+}
+
+/** The carrier in the `_meta` of a message of ACP or MCP. Anything that is none gives an empty one. */
+export function carrierFromMeta(meta: unknown): Carrier {
+  return typeof meta === 'object' && meta !== null ? pick((field) => Reflect.get(meta, field)) : {};
+}
+
+/**
+ * The carrier in a process's environment. Right only in a process that serves one conversation: its environment stays
+ * as it was when it was started.
+ */
+export function carrierFromEnvironment(environment: Readonly<Record<string, unknown>> = process.env): Carrier {
+  return pick((field) => environment[variableOf(field)]);
+}
+
+/**
+ * Environment variables that take the active context, and the id of the session in it, into a child process which
+ * serves this one conversation. Not for one that several share: they would all get this id. A child that loads
+ * `@turnkeeper/instrumentation/register` goes on in this context by itself.
+ */
+export function environmentCarrier(): Record<string, string> {
+  const entries = Object.entries(carrierFor(activeContext(), 'peer')).map(([field, value]) => [
+    variableOf(field),
+    value,
+  ]);
+  return entries.length === 0 ? {} : { ...Object.fromEntries(entries), [CONTEXT_VARIABLE]: 'environment' };
+}
+
+/** Tells a child that its environment is meant for it: a stray TRACEPARENT is not. */
+const CONTEXT_VARIABLE = 'TURNKEEPER_CONTEXT';
+
+/** Whether whoever started this process wants it to go on in the context of its environment. */
+export function goesOnFromEnvironment(environment: Readonly<Record<string, unknown>> = process.env): boolean {
+  return environment[CONTEXT_VARIABLE] === 'environment';
+}
+
+/**
+ * Runs `work` where a carrier comes from: its spans are children of the span in the carrier, and in the session whose
+ * id came along as baggage, unless a session is bound here already. The caller vouches for whoever sent it.
+ */
+export function withCarrier<T>(carrier: Carrier, work: () => T): T {
+  return runInContext(contextOf(carrier, activeContext()), work);
+}
+
+/** The context that a carrier brings, on top of this one. The session's id is taken out of what goes on to others. */
+export function contextOf(carrier: Carrier, base: Context): Context {
+  const extracted = propagation.extract(base, carrier);
+  const baggage = propagation.getBaggage(extracted);
+  const id = baggage?.getEntry(ATTR_SESSION_ID)?.value;
+  if (baggage === undefined || id === undefined) return extracted;
+  const rest = baggage.removeEntry(ATTR_SESSION_ID);
+  const within =
+    rest.getAllEntries().length === 0 ? propagation.deleteBaggage(extracted) : propagation.setBaggage(extracted, rest);
+  return (frameIn(base) ? undefined : bindSession(within, { sessionId: id }, 'baggage')) ?? within;
+}
+
+function pick(read: (field: string) => unknown): Carrier {
+  const carrier: Record<string, string> = {};
+  for (const field of new Set([...W3C_FIELDS, ...propagation.fields()])) {
+    const value = read(field);
+    if (typeof value === 'string' && value !== '') carrier[field] = value;
+  }
+  return carrier;
+}
+
+/** As the specification for environment variables as carriers has it: upper case, and nothing but letters and digits. */
+function variableOf(field: string): string {
+  return field.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
 }

@@ -26,6 +26,10 @@ export const SESSION_SOURCE_GENERATED = 'generated';
 export const ATTR_TURNKEEPER_ENGINE_NAME = 'turnkeeper.engine.name';
 /** The engine's own session id, where it differs from `session.id`. On the root span of a run. */
 export const ATTR_TURNKEEPER_ENGINE_SESSION_ID = 'turnkeeper.engine.session.id';
+/** What the engine's own session has cost so far, as the engine says; it may begin anew when a session is resumed. */
+export const ATTR_TURNKEEPER_ENGINE_SESSION_COST = 'turnkeeper.engine.session.cost';
+/** The unit of `turnkeeper.engine.session.cost`: a code of ISO 4217, or another unit such as `credits`. */
+export const ATTR_TURNKEEPER_ENGINE_SESSION_COST_CURRENCY = 'turnkeeper.engine.session.cost.currency';
 /** The session that encloses a child session. On the spans of the child session. */
 export const ATTR_TURNKEEPER_SESSION_PARENT_ID = 'turnkeeper.session.parent_id';
 /** The application that a `SessionContext` names. On the root span of a run. */

@@ -1,7 +1,18 @@
 import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api';
 import { toHrTime, toStartTime } from '../clock.ts';
 import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
-import type { Content, Millis, ModelEnd, Outcome, RunEnd, RunStart, RunState, RunWait, Usage } from '../run-event.ts';
+import type {
+  Content,
+  Cost,
+  Millis,
+  ModelEnd,
+  Outcome,
+  RunEnd,
+  RunStart,
+  RunState,
+  RunWait,
+  Usage,
+} from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
 import { contentAttribute, type ContentOption } from './content.ts';
 import { runStartAttributes, sourceOf } from './events.ts';
@@ -117,7 +128,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
     if (!run.span) return;
-    run.span.setAttributes(usageAttributes(usage));
+    run.span.setAttributes({ ...usageAttributes(usage), ...costAttributes(end?.cost) });
     run.span.setAttributes(this.#content(run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     finish(run, run.span, outcome, at);
     for (const listener of this.listeners) listener.runEnded?.(run, outcome, at);
@@ -220,6 +231,14 @@ function usageAttributes(usage: Usage = {}): Attributes {
     [semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: usage.cacheRead,
     [semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS]: usage.cacheWrite,
     [semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: usage.reasoning,
+  };
+}
+
+function costAttributes(cost: Cost | undefined): Attributes {
+  if (cost === undefined) return {};
+  return {
+    [semconv.ATTR_TURNKEEPER_ENGINE_SESSION_COST]: cost.amount,
+    [semconv.ATTR_TURNKEEPER_ENGINE_SESSION_COST_CURRENCY]: cost.currency,
   };
 }
 

@@ -1,5 +1,8 @@
+import type { ContextManager } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
+import { goesOnFromEnvironment } from '../propagation/carriers.ts';
 import { SessionPropagator } from '../propagation/session-propagator.ts';
+import { inProcessContext } from './process-context.ts';
 import { SessionSampler } from './session-sampler.ts';
 import { SessionSpanProcessor, type SpanProcessorLike } from './session-span-processor.ts';
 import type { RegisterOptions } from './variables.ts';
@@ -43,12 +46,21 @@ export function createSdk(
     return [];
   });
   const NodeSdk = constructorIn<Sdk>(require('@opentelemetry/sdk-node'), 'NodeSDK');
+  const contextManager = goesOnFromEnvironment() ? inProcessContext(asyncContextManager(require)) : undefined;
   return new NodeSdk({
     instrumentations: [instrumentation],
     spanProcessors,
+    ...(contextManager && { contextManager }),
     ...(propagation && { textMapPropagator: new SessionPropagator(propagation) }),
     ...(ratio !== undefined && { sampler: new SessionSampler({ ratio }) }),
   });
+}
+
+/** The one that NodeSDK takes by itself. */
+function asyncContextManager(require: NodeJS.Require): ContextManager {
+  const exports: unknown = require('@opentelemetry/context-async-hooks');
+  const Manager = constructorIn<ContextManager>(exports, 'AsyncLocalStorageContextManager');
+  return new Manager().enable();
 }
 
 function otlpExporter(require: NodeJS.Require, warn: (message: string) => void): object {
@@ -67,7 +79,22 @@ function otlpExporter(require: NodeJS.Require, warn: (message: string) => void):
 function batching(require: NodeJS.Require, exporter: object): SpanProcessorLike {
   const { exports, takesOptions } = sdkTrace(require);
   const Processor = constructorIn<SpanProcessorLike>(exports, 'BatchSpanProcessor');
-  return new Processor(takesOptions ? { exporter } : exporter);
+  return new Processor(takesOptions ? { exporter, ...batchLimits() } : exporter);
+}
+
+/** `sdk-trace-base` looks at these variables itself. */
+const BATCH_LIMITS = {
+  maxExportBatchSize: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+  maxQueueSize: 'OTEL_BSP_MAX_QUEUE_SIZE',
+  scheduledDelayMillis: 'OTEL_BSP_SCHEDULE_DELAY',
+  exportTimeoutMillis: 'OTEL_BSP_EXPORT_TIMEOUT',
+};
+
+function batchLimits(): Record<string, number> {
+  const given = Object.entries(BATCH_LIMITS).map(
+    ([limit, name]) => [limit, Number(process.env[name] || Number.NaN)] as const,
+  );
+  return Object.fromEntries(given.filter(([, value]) => Number.isFinite(value) && value >= 0));
 }
 
 function simple(require: NodeJS.Require): SpanProcessorLike {

@@ -1,0 +1,71 @@
+import type { Millis, RunId } from '../../adapter.ts';
+import { idOf, isRecord, readUpdate, recordOf, wordOf, type AcpAnswer, type AcpUpdate } from '../acp-protocol.ts';
+
+/**
+ * What is observed of the ACP SDK: a `ClientApp` (1.x and 2.x), with every connection that it opens, or a
+ * `ClientSideConnection` (0.16 to 1.9). By their shapes.
+ */
+export type AcpClient =
+  | { onConnect(handler: (connection: unknown) => void): unknown }
+  | { prompt(params: unknown): Promise<unknown>; readonly signal?: unknown };
+
+/** A connection of a client: one agent, perhaps with several sessions. */
+export type ConnectionId = number;
+
+/** What ACP's seams deliver: plain data, as recordings hold it. */
+export type AcpNative =
+  /** The agent has said who it is. */
+  | { readonly kind: 'agent'; readonly connection: ConnectionId; readonly name: string }
+  | {
+      readonly kind: 'prompt';
+      readonly run: RunId;
+      readonly connection: ConnectionId;
+      readonly session: string;
+      readonly input?: unknown;
+    }
+  | ({ readonly connection: ConnectionId; readonly session: string } & (
+      | { readonly kind: 'update'; readonly update: AcpUpdate }
+      /** The agent asks something of the client: a permission, a file, a terminal. */
+      | { readonly kind: 'request'; readonly permission: boolean; readonly call?: string | undefined }
+    ))
+  | { readonly kind: 'answered'; readonly run: RunId; readonly at: Millis; readonly answer: AcpAnswer }
+  | { readonly kind: 'closed'; readonly connection: ConnectionId };
+
+/** One message from the agent, as far as it shows in a trace; undefined for those that belong to no session. */
+export type AcpMessage =
+  | { readonly kind: 'update'; readonly session: string; readonly update: AcpUpdate }
+  | {
+      readonly kind: 'request';
+      readonly session: string;
+      readonly permission: boolean;
+      readonly call?: string | undefined;
+    };
+
+export function readMessage(value: unknown): AcpMessage | undefined {
+  if (!isRecord(value) || typeof value['method'] !== 'string') return undefined;
+  const { method, params } = value;
+  const { sessionId, update, toolCall } = recordOf(params);
+  const session = wordOf(sessionId);
+  if (session === undefined) return undefined;
+  if (method === 'session/update') return { kind: 'update', session, update: readUpdate(update) };
+  if (idOf(value['id']) === undefined) return undefined;
+  const call = wordOf(recordOf(toolCall)['toolCallId']);
+  return { kind: 'request', session, permission: method === 'session/request_permission', call };
+}
+
+/** The agent's name in its answer to `initialize`. */
+export function readAgent(value: unknown): string | undefined {
+  return wordOf(recordOf(recordOf(value)['agentInfo'])['name']);
+}
+
+/** The JSON-RPC connection inside what the SDK gives: private in TypeScript only, and in up to 0.19 for good. */
+export function readConnection(owner: unknown): object | undefined {
+  const connection = recordOf(owner)['connection'];
+  return isRecord(connection) && typeof connection['sendRequest'] === 'function' ? connection : undefined;
+}
+
+/** What tells that a connection is over. */
+export function readSignal(owner: object): AbortSignal | undefined {
+  const signal: unknown = Reflect.get(owner, 'signal');
+  return signal instanceof AbortSignal ? signal : undefined;
+}

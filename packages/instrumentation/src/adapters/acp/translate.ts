@@ -1,0 +1,96 @@
+import type { RunEvent, RunId, Scope } from '../../adapter.ts';
+import { endTurn, startTurn, translateUpdate, type AcpTurn } from '../acp-protocol.ts';
+import type { AcpNative, ConnectionId } from './native.ts';
+
+interface Turn extends AcpTurn {
+  readonly connection: ConnectionId;
+  readonly session: string;
+}
+
+/** What is known of one client: its turns that have no answer yet, oldest first, and who its agents are. */
+export interface AcpState {
+  readonly turns: Map<RunId, Turn>;
+  readonly agents: Map<ConnectionId, string>;
+}
+
+/** Turns that an agent never answers stay in the table; the oldest is forgotten. */
+const MAX_TURNS = 10_000;
+
+export function start(): AcpState {
+  return { turns: new Map(), agents: new Map() };
+}
+
+export function* translate(native: AcpNative, state: AcpState): Iterable<RunEvent> {
+  switch (native.kind) {
+    case 'agent':
+      state.agents.set(native.connection, native.name);
+      return;
+    case 'prompt': {
+      const { run, connection, session, input } = native;
+      state.turns.set(run, { ...startTurn(run), connection, session });
+      if (state.turns.size > MAX_TURNS) {
+        const oldest = state.turns.keys().next();
+        if (!oldest.done) state.turns.delete(oldest.value);
+      }
+      yield { type: 'run.start', run, agent: state.agents.get(connection), session, input: () => input };
+      return;
+    }
+    case 'update': {
+      const turn = ongoing(native, state);
+      if (turn) yield* translateUpdate(turn, native.update);
+      return;
+    }
+    case 'request': {
+      const turn = ongoing(native, state);
+      if (!turn) return;
+      if (native.permission) yield { type: 'run.wait', run: turn.run, reason: 'permission' };
+      else yield { type: 'run.progress', run: turn.run };
+      return;
+    }
+    case 'answered': {
+      const turn = state.turns.get(native.run);
+      if (!turn) return;
+      state.turns.delete(native.run);
+      yield endTurn(turn, native.answer, native.at);
+      return;
+    }
+    case 'closed':
+      state.agents.delete(native.connection);
+      for (const turn of state.turns.values()) {
+        if (turn.connection !== native.connection) continue;
+        state.turns.delete(turn.run);
+        yield endTurn(turn, { failure: 'connection_closed' });
+      }
+      return;
+  }
+}
+
+/** What a message of no turn causes belongs nowhere: it comes in the context of whoever opened the connection. */
+export function scope(native: AcpNative, state: AcpState): Scope | null | undefined {
+  switch (native.kind) {
+    case 'prompt':
+      return { run: native.run };
+    case 'update': {
+      const turn = ongoing(native, state);
+      return turn ? { run: turn.run } : null;
+    }
+    case 'request': {
+      const turn = ongoing(native, state);
+      const call = native.call !== undefined && turn?.tools.has(native.call) ? native.call : undefined;
+      return turn ? { run: turn.run, call } : null;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The protocol names no prompt in its updates: of several on one session, it is the first that is being worked on. */
+function ongoing(
+  { connection, session }: { readonly connection: ConnectionId; readonly session: string },
+  state: AcpState,
+): Turn | undefined {
+  for (const turn of state.turns.values()) {
+    if (turn.connection === connection && turn.session === session) return turn;
+  }
+  return undefined;
+}

@@ -1,0 +1,18 @@
+import type { Adapter } from '../../adapter.ts';
+import type { RivetClient, RivetNative } from './native.ts';
+import { attach, patches } from './patch.ts';
+import { scope, start, translate, type RivetState } from './translate.ts';
+
+/** Rivet: one `SandboxAgent` of `sandbox-agent`, with all its sessions and connections. */
+export const rivet: Adapter<RivetClient, RivetNative, RivetState> = {
+  name: 'rivet',
+  engine: { package: 'sandbox-agent', range: '>=0.4 <1' },
+  start,
+  translate,
+  scope,
+  attach,
+  patches,
+};
+
+export type { RivetClient, RivetNative } from './native.ts';
+export type { RivetState } from './translate.ts';

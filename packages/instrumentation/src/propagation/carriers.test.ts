@@ -1,0 +1,107 @@
+import { context, propagation, trace } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { currentSession, withSession } from '../session/active-session.ts';
+import { startTracing, type Tracing } from '../testing/tracing.ts';
+import {
+  goesOnFromEnvironment,
+  carrierFor,
+  carrierFromEnvironment,
+  carrierFromHeaders,
+  carrierFromMeta,
+  environmentCarrier,
+  withCarrier,
+} from './carriers.ts';
+
+const traceparent = '00-11111111111111111111111111111111-2222222222222222-01';
+const baggage = 'session.id=conv-42';
+
+let tracing: Tracing;
+beforeEach(() => {
+  tracing = startTracing();
+});
+afterEach(() => tracing[Symbol.dispose]());
+
+describe('a carrier is read', () => {
+  test('from the headers of fetch and of Node, whatever else there is', () => {
+    const carrier = { traceparent, baggage };
+    expect(carrierFromHeaders(new Headers({ ...carrier, accept: '*/*' }))).toEqual(carrier);
+    expect(carrierFromHeaders({ ...carrier, accept: '*/*', 'set-cookie': ['a', 'b'] })).toEqual(carrier);
+    expect(carrierFromHeaders({})).toEqual({});
+  });
+
+  test('from _meta, and from anything else that stands there: nothing', () => {
+    expect(carrierFromMeta({ traceparent, tracestate: 'a=b', progressToken: 7 })).toEqual({
+      traceparent,
+      tracestate: 'a=b',
+    });
+    for (const meta of [undefined, null, 7, 'text', [], { traceparent: 7 }, { traceparent: '' }]) {
+      expect(carrierFromMeta(meta)).toEqual({});
+    }
+  });
+
+  test('from the environment', () => {
+    expect(carrierFromEnvironment({ TRACEPARENT: traceparent, BAGGAGE: baggage, PATH: '/bin' })).toEqual({
+      traceparent,
+      baggage,
+    });
+  });
+});
+
+describe('work with a carrier', () => {
+  test('is a child of the span in it, and in its session', () => {
+    withCarrier({ traceparent, baggage }, () => {
+      expect(currentSession()).toEqual({ id: 'conv-42', source: 'baggage' });
+      tracing.tracer.startSpan('work').end();
+    });
+    expect(tracing.capture.spans).toMatchObject([
+      { traceId: '1'.repeat(32), parentSpanId: '2'.repeat(16), attributes: { 'session.id': 'conv-42' } },
+    ]);
+    expect(currentSession()).toBeUndefined();
+  });
+
+  test('stays in the session that it is bound to here', () => {
+    withSession('here', () => withCarrier({ traceparent, baggage }, () => expect(currentSession()?.id).toBe('here')));
+  });
+
+  test('binds nothing where the id is bad, and does the work', () => {
+    for (const bad of ['', '%00', encodeURIComponent('x'.repeat(200))]) {
+      expect(withCarrier({ traceparent, baggage: `session.id=${bad}` }, () => currentSession())).toBeUndefined();
+    }
+    expect(withCarrier({}, () => 'done')).toBe('done');
+  });
+
+  test('does not send the id on to whoever it calls, but to a peer', () => {
+    withCarrier({ traceparent, baggage: `${baggage},tenant=t-1` }, () => {
+      const sent: Record<string, string> = {};
+      propagation.inject(context.active(), sent);
+      expect(sent).toEqual({ traceparent, baggage: 'tenant=t-1' });
+      expect(carrierFor(context.active(), 'peer')).toEqual({ traceparent, baggage: 'tenant=t-1,session.id=conv-42' });
+    });
+  });
+});
+
+describe('the environment of a child that serves this one conversation', () => {
+  test('takes the place and the session along, and says that it is meant', () => {
+    const environment = withSession('conv 42', () =>
+      tracing.tracer.startActiveSpan('conversation', (span) => {
+        span.end();
+        return environmentCarrier();
+      }),
+    );
+    expect(environment).toEqual({
+      TRACEPARENT: `00-${tracing.capture.spans[0]?.traceId}-${tracing.capture.spans[0]?.spanId}-01`,
+      BAGGAGE: 'session.id=conv%2042',
+      TURNKEEPER_CONTEXT: 'environment',
+    });
+    expect(goesOnFromEnvironment(environment)).toBe(true);
+    withCarrier(carrierFromEnvironment(environment), () => {
+      expect(currentSession()?.id).toBe('conv 42');
+      expect(trace.getActiveSpan()?.spanContext().isRemote).toBe(true);
+    });
+  });
+
+  test('is empty where there is nothing to take along; a stray TRACEPARENT is not accepted', () => {
+    expect(environmentCarrier()).toEqual({});
+    expect(goesOnFromEnvironment({ TRACEPARENT: traceparent })).toBe(false);
+  });
+});

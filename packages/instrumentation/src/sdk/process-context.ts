@@ -1,0 +1,32 @@
+import { propagation, ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
+import { carrierFromEnvironment, contextOf } from '../propagation/carriers.ts';
+
+/**
+ * A context manager in which the process as a whole goes on where its environment says: whatever runs in no context of
+ * its own is a child of TRACEPARENT, in the session that BAGGAGE names.
+ */
+export function inProcessContext(manager: ContextManager): ContextManager {
+  let root: Context | undefined;
+  const rooted = (): Context => {
+    // The propagator that reads the environment is set up after this.
+    if (root === undefined && propagation.fields().length > 0) root = contextOf(carrierFromEnvironment(), ROOT_CONTEXT);
+    return root ?? ROOT_CONTEXT;
+  };
+  const wrapped: ContextManager = {
+    active: () => {
+      const active = manager.active();
+      return active === ROOT_CONTEXT ? rooted() : active;
+    },
+    with: (within, work, self, ...args) => manager.with(within, work, self, ...args),
+    bind: (within, target) => manager.bind(within, target),
+    enable: () => {
+      manager.enable();
+      return wrapped;
+    },
+    disable: () => {
+      manager.disable();
+      return wrapped;
+    },
+  };
+  return wrapped;
+}

@@ -1,0 +1,3 @@
+import { serveScriptedAgent } from './acp-agent.ts';
+
+serveScriptedAgent();
