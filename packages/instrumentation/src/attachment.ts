@@ -88,10 +88,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   deliver(native: Native): void {
     if (this.#stopped) return;
-    this.#guard('translate', () => {
+    try {
       const at = this.#clock.now();
       for (const event of this.#adapter.translate(native, this.#state)) this.#receive(event, event.at ?? at);
-    });
+    } catch (error) {
+      this.#report('translate', error);
+    }
   }
 
   run<T>(id: RunId, owners: readonly object[], work: () => T): T {
@@ -170,7 +172,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   guard(work: () => void): void {
-    if (!this.#stopped) this.#guard('listener', work);
+    if (this.#stopped) return;
+    try {
+      work();
+    } catch (error) {
+      this.#report('listener', error);
+    }
   }
 
   now(): Millis {
@@ -192,15 +199,14 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #receive(event: RunEvent, at: Millis): void {
-    this.#guard(event.type, () => {
-      if (event.type === 'session.end') {
-        this.#endSession(event.session, at);
-        return;
-      }
-      if (this.#held.keep(event, at)) return;
-      if (event.type === 'run.start') this.#start(event, at);
+    try {
+      if (event.type === 'session.end') this.#endSession(event.session, at);
+      else if (this.#held.keep(event, at)) return;
+      else if (event.type === 'run.start') this.#start(event, at);
       else this.#handle(event, at);
-    });
+    } catch (error) {
+      this.#report(event.type, error);
+    }
   }
 
   #start(event: RunStart, at: Millis): void {
@@ -348,16 +354,16 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     try {
       return work();
     } catch (error) {
-      this.#hasFailed = true;
-      if (!this.#reported.has(what)) {
-        this.#reported.add(what);
-        diag.error(
-          `turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`,
-          error,
-        );
-      }
+      this.#report(what, error);
       return undefined;
     }
+  }
+
+  #report(what: string, error: unknown): void {
+    this.#hasFailed = true;
+    if (this.#reported.has(what)) return;
+    this.#reported.add(what);
+    diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`, error);
   }
 }
 
