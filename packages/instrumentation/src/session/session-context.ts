@@ -63,40 +63,49 @@ export function attachSession<T extends object>(target: T, context: SessionConte
     );
   }
   const descriptor = { value: context, configurable: true, writable: true, enumerable: false };
-  if (!Reflect.defineProperty(target, sessionContext, descriptor)) keptAside().set(target, context);
+  if (!Reflect.defineProperty(target, sessionContext, descriptor)) keepAside().set(target, context);
   return target;
 }
+
+type Aside = WeakMap<object, unknown> | undefined;
+type Reject = (problem: string) => void;
 
 /**
  * The session attached to an object: its own, else what it inherits through its prototypes and the classes that they
  * belong to. A value of another type is passed over and told to `reject`.
  */
 export function attachedSession(target: object, reject: (problem: string) => void): SessionContext | undefined {
+  const aside = keptAside();
   for (let place: object | null = target; place !== null; place = Reflect.getPrototypeOf(place)) {
-    const found = attachedHere(place, reject) ?? attachedToClass(place, target, reject);
+    const found = attachedHere(place, aside, reject) ?? attachedToClass(place, target, aside, reject);
     if (found) return found;
   }
   return undefined;
 }
 
-function attachedHere(place: object, reject: (problem: string) => void): SessionContext | undefined {
-  const own: unknown = Object.getOwnPropertyDescriptor(place, sessionContext) && Reflect.get(place, sessionContext);
-  const value: unknown = own ?? keptAside().get(place);
+function attachedHere(place: object, aside: Aside, reject: Reject): SessionContext | undefined {
+  const own: unknown = Object.hasOwn(place, sessionContext) ? Reflect.get(place, sessionContext) : undefined;
+  const value: unknown = own ?? aside?.get(place);
   if (value === undefined || isSessionContext(value)) return value;
   reject(`it holds a value of type ${typeof value}, not a SessionContext`);
   return undefined;
 }
 
 /** An instance inherits from its class: that is a property of the prototype, not one of its prototypes. */
-function attachedToClass(place: object, target: object, reject: (problem: string) => void): SessionContext | undefined {
+function attachedToClass(place: object, target: object, aside: Aside, reject: Reject): SessionContext | undefined {
   if (place === target || typeof target === 'function') return undefined;
   const own = Object.getOwnPropertyDescriptor(place, 'constructor')?.value;
-  return isObject(own) ? attachedHere(own, reject) : undefined;
+  return isObject(own) ? attachedHere(own, aside, reject) : undefined;
 }
 
-function keptAside(): WeakMap<object, unknown> {
+function keptAside(): Aside {
   const existing: unknown = Reflect.get(globalThis, KEPT_ASIDE);
-  if (existing instanceof WeakMap) return existing;
+  return existing instanceof WeakMap ? existing : undefined;
+}
+
+function keepAside(): WeakMap<object, unknown> {
+  const existing = keptAside();
+  if (existing) return existing;
   const contexts = new WeakMap<object, unknown>();
   Reflect.defineProperty(globalThis, KEPT_ASIDE, { value: contexts, configurable: true });
   return contexts;
