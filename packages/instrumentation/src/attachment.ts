@@ -13,9 +13,9 @@ import type {
   Tap,
 } from './adapter.ts';
 import { Clock } from './clock.ts';
+import { followStream, type StreamDone } from './follow-stream.ts';
 import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import type { Ledger } from './ledger.ts';
-import { isObject } from './narrow.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
@@ -93,10 +93,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   deliver(native: Native): void {
     if (this.#stopped) return;
-    this.#guard('translate', () => {
+    try {
       const at = this.#clock.now();
       for (const event of this.#adapter.translate(native, this.#state)) this.#receive(event, event.at ?? at);
-    });
+    } catch (error) {
+      this.#report('translate', error);
+    }
   }
 
   run<T>(id: RunId, owners: readonly object[], work: () => T): T {
@@ -136,12 +138,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       done();
       return stream;
     }
-    const iterate = stream[Symbol.asyncIterator].bind(stream);
-    const value = (): AsyncIterableIterator<unknown> => iteratorIn(within, runInContext(within, iterate), done);
-    const placed = this.#guard('through', () =>
-      Reflect.defineProperty(stream, Symbol.asyncIterator, { value, configurable: true, writable: true }),
-    );
-    if (!placed) {
+    if (!this.#guard('through', () => followStream(within, stream, done))) {
       this.warn('a stream cannot be followed: it is frozen');
       done();
     }
@@ -182,7 +179,12 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   guard(work: () => void): void {
-    if (!this.#stopped) this.#guard('listener', work);
+    if (this.#stopped) return;
+    try {
+      work();
+    } catch (error) {
+      this.#report('listener', error);
+    }
   }
 
   now(): Millis {
@@ -204,15 +206,14 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #receive(event: RunEvent, at: Millis): void {
-    this.#guard(event.type, () => {
-      if (event.type === 'session.end') {
-        this.#endSession(event.session, at);
-        return;
-      }
-      if (this.#held.keep(event, at)) return;
-      if (event.type === 'run.start') this.#start(event, at);
+    try {
+      if (event.type === 'session.end') this.#endSession(event.session, at);
+      else if (this.#held.keep(event, at)) return;
+      else if (event.type === 'run.start') this.#start(event, at);
       else this.#handle(event, at);
-    });
+    } catch (error) {
+      this.#report(event.type, error);
+    }
   }
 
   #start(event: RunStart, at: Millis): void {
@@ -356,16 +357,16 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     try {
       return work();
     } catch (error) {
-      this.#hasFailed = true;
-      if (!this.#reported.has(what)) {
-        this.#reported.add(what);
-        diag.error(
-          `turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`,
-          error,
-        );
-      }
+      this.#report(what, error);
       return undefined;
     }
+  }
+
+  #report(what: string, error: unknown): void {
+    this.#hasFailed = true;
+    if (this.#reported.has(what)) return;
+    this.#reported.add(what);
+    diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`, error);
   }
 }
 
@@ -374,33 +375,4 @@ function aroundWhatIsOver(active: Context): Context {
   let base = active;
   for (let run = frameIn(base)?.run; run?.phase() === 'closed'; run = frameIn(base)?.run) base = run.base;
   return base;
-}
-
-type StreamDone = (failure?: { readonly error: unknown }) => void;
-
-/** Every step of the iteration runs in this context: a generator resumes in that of whoever asks for its next value. */
-function iteratorIn(
-  within: Context,
-  iterator: AsyncIterator<unknown>,
-  done: StreamDone,
-): AsyncIterableIterator<unknown> {
-  let isOver = false;
-  const over: StreamDone = (failure) => {
-    if (!isOver) done(failure);
-    isOver = true;
-  };
-  const step = <T extends Promise<IteratorResult<unknown>>>(take: () => T): T =>
-    afterSettled(runInContext(within, take), (result, failure) => {
-      if (failure || (isObject(result) && Reflect.get(result, 'done'))) over(failure);
-    });
-  const raise = iterator.throw?.bind(iterator);
-  return {
-    next: (...given) => step(() => iterator.next(...given)),
-    // Without one of its own, an iterator does not care that its reader leaves; the run does.
-    return: (value) => step(() => iterator.return?.(value) ?? Promise.resolve({ done: true, value })),
-    ...(raise && { throw: (error) => step(() => raise(error)) }),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

@@ -70,7 +70,7 @@ export class Ledger {
 }
 
 /** The API hands out a proxy that stays the same when the provider behind it is replaced. */
-function delegateOf(provider: object): object {
+export function delegateOf(provider: object): object {
   const getDelegate: unknown = Reflect.get(provider, 'getDelegate');
   const delegate: unknown = typeof getDelegate === 'function' ? getDelegate.call(provider) : undefined;
   return typeof delegate === 'object' && delegate !== null ? delegate : provider;

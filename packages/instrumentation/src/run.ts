@@ -132,6 +132,7 @@ export class Run {
   readonly #calls = new Map<CallId, Call>();
   readonly #ended = new Set<CallId>();
   #phase: RunPhase = 'pending';
+  readonly #phaseNow = (): RunPhase => this.#phase;
   #span: Span | undefined;
   #usage: Usage | undefined;
   #hasOutput = false;
@@ -314,8 +315,8 @@ export class Run {
 
   #frame(within: Context, kind: EnclosingRun['kind'], call?: CallId): Context {
     const { id, engine, base, session } = this;
-    const phase = (): RunPhase => this.#phase;
-    return withFrame(within, { session, run: { id, attachment: this.#attachment, engine, kind, call, phase, base } });
+    const run = { id, attachment: this.#attachment, engine, kind, call, phase: this.#phaseNow, base };
+    return withFrame(within, { session, run });
   }
 }
 

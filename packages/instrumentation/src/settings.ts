@@ -1,6 +1,6 @@
 import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { AttachmentSettings } from './attachment.ts';
-import { Ledger } from './ledger.ts';
+import { delegateOf, Ledger } from './ledger.ts';
 import { contentOption, type ContentOption } from './record/content.ts';
 import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo } from './record/events.ts';
 import { MetricsListener } from './record/metrics.ts';
@@ -62,7 +62,7 @@ export function settingsOf(
   log: RunLog,
 ): AttachmentSettings {
   const ledger = (): Ledger => Ledger.of(providers.tracer());
-  const tracer = (): Tracer => providers.tracer().getTracer(SCOPE_NAME, VERSION);
+  const tracer = tracerOf(providers.tracer);
   const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
   const listeners = [new MetricsListener(providers.meter), events];
   const content = contentOption(options.content);
@@ -80,6 +80,21 @@ export function settingsOf(
     environment: process.env['TURNKEEPER_SESSION_ID'],
     idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
     late: { limit, deadlineMillis },
+  };
+}
+
+/** The tracer of the provider that is there at the time: asked for again only when that is another one. */
+function tracerOf(provider: () => TracerProvider): () => Tracer {
+  let from: object | undefined;
+  let tracer: Tracer | undefined;
+  return () => {
+    const current = provider();
+    const owner = delegateOf(current);
+    if (tracer === undefined || owner !== from) {
+      from = owner;
+      tracer = current.getTracer(SCOPE_NAME, VERSION);
+    }
+    return tracer;
   };
 }
 

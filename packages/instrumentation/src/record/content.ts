@@ -1,4 +1,4 @@
-import { diag, type Attributes } from '@opentelemetry/api';
+import { diag } from '@opentelemetry/api';
 import type { Content } from '../run-event.ts';
 
 /** Where a value would be recorded. */
@@ -24,19 +24,24 @@ export function contentOption(option: ContentOption | undefined): ContentOption 
 }
 
 /**
- * The attribute with this content, redacted and cut; empty where nothing is to be recorded. A value that cannot be
- * read or written as JSON (a getter that throws, a ring) is left out.
+ * The text to record of this content, redacted and cut; undefined where nothing is to be recorded. A value that cannot
+ * be read or written as JSON (a getter that throws, a ring) is left out.
  */
-export function contentAttribute(option: ContentOption, content: Content | undefined, place: ContentPlace): Attributes {
-  if (option === 'none' || content === undefined) return {};
+export function recordedContent(
+  option: ContentOption,
+  content: Content | undefined,
+  attribute: string,
+  engine: string,
+): string | undefined {
+  if (option === 'none' || content === undefined) return undefined;
   try {
-    const value = option === 'all' ? content() : option(content(), place);
-    if (value === undefined || value === null) return {};
+    const value = option === 'all' ? content() : option(content(), { attribute, engine });
+    if (value === undefined || value === null) return undefined;
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    if (text === undefined) return {};
-    return { [place.attribute]: text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1).toWellFormed()}…` : text };
+    if (text === undefined || text.length <= MAX_LENGTH) return text;
+    return `${text.slice(0, MAX_LENGTH - 1).toWellFormed()}…`;
   } catch (error) {
-    diag.debug(`turnkeeper: ${place.attribute} of ${place.engine} is left out`, error);
-    return {};
+    diag.debug(`turnkeeper: ${attribute} of ${engine} is left out`, error);
+    return undefined;
   }
 }

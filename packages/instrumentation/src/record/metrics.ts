@@ -1,4 +1,11 @@
-import type { Attributes, Counter, Histogram, Meter, MeterProvider } from '@opentelemetry/api';
+import {
+  createNoopMeter,
+  type Attributes,
+  type Counter,
+  type Histogram,
+  type Meter,
+  type MeterProvider,
+} from '@opentelemetry/api';
 import type { Call, CallEnd, Run, RunListener } from '../run.ts';
 import type { Millis, Outcome, Usage } from '../run-event.ts';
 import type { SessionSource } from '../session/session.ts';
@@ -11,7 +18,8 @@ const DURATION_BUCKETS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 
 /** Tokens, as the conventions ask for. */
 const TOKEN_BUCKETS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 
-const INSTRUMENTS = Symbol.for('turnkeeper.instruments');
+/** Of this copy of the package: another one has instruments of another class. */
+const INSTRUMENTS = Symbol('turnkeeper.instruments');
 
 /** Measures runs and calls. Never a session's id on a measurement: it would make a series of each conversation. */
 export class MetricsListener implements RunListener {
@@ -22,25 +30,24 @@ export class MetricsListener implements RunListener {
   }
 
   identified(run: Run): void {
-    const source = sourceOf(run) ?? 'none';
-    this.#instruments().resolved.add(1, {
-      [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: source,
+    this.#instruments()?.resolved.add(1, {
+      [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',
       [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine,
     });
   }
 
   rejected(engine: string, source: SessionSource): void {
-    this.#instruments().rejected.add(1, {
+    this.#instruments()?.rejected.add(1, {
       [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: source,
       [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: engine,
     });
   }
 
   callEnded(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
-    const seconds = secondsBetween(call.startedAt, at);
-    const instruments = this.#instruments();
     const { start } = call;
-    if (start.type === 'step.start') return;
+    const instruments = this.#instruments();
+    if (!instruments || start.type === 'step.start') return;
+    const seconds = secondsBetween(call.startedAt, at);
     if (start.type === 'tool.start') {
       instruments.tool.record(
         seconds,
@@ -62,31 +69,26 @@ export class MetricsListener implements RunListener {
     };
     instruments.operation.record(seconds, measured(semconv.OPERATION_CHAT, outcome, attributes));
     if (end?.type === 'model.end')
-      this.#tokens(end.usage, { [semconv.ATTR_GEN_AI_OPERATION_NAME]: semconv.OPERATION_CHAT, ...attributes });
+      instruments.count(end.usage, { [semconv.ATTR_GEN_AI_OPERATION_NAME]: semconv.OPERATION_CHAT, ...attributes });
   }
 
   runEnded(run: Run, outcome: Outcome, at: Millis): void {
     // The agents of a workflow are measured themselves.
     if (run.task !== undefined || run.isWorkflow) return;
+    const instruments = this.#instruments();
+    if (!instruments) return;
     const attributes = {
       [semconv.ATTR_GEN_AI_AGENT_NAME]: run.name,
       [semconv.ATTR_GEN_AI_PROVIDER_NAME]: run.provider,
     };
-    this.#instruments().agent.record(
+    instruments.agent.record(
       secondsBetween(run.startedAt, at),
       measured(semconv.OPERATION_INVOKE_AGENT, outcome, attributes),
     );
   }
 
-  #tokens(usage: Usage | undefined, attributes: Attributes): void {
-    const { tokens } = this.#instruments();
-    if (usage?.input !== undefined)
-      tokens.record(usage.input, { ...attributes, [semconv.ATTR_GEN_AI_TOKEN_TYPE]: 'input' });
-    if (usage?.output !== undefined)
-      tokens.record(usage.output, { ...attributes, [semconv.ATTR_GEN_AI_TOKEN_TYPE]: 'output' });
-  }
-
-  #instruments(): Instruments {
+  /** Undefined where nobody measures. */
+  #instruments(): Instruments | undefined {
     return Instruments.of(this.#provider());
   }
 }
@@ -121,10 +123,19 @@ class Instruments {
     });
   }
 
-  static of(provider: MeterProvider): Instruments {
+  count(usage: Usage | undefined, attributes: Attributes): void {
+    if (usage?.input !== undefined)
+      this.tokens.record(usage.input, { ...attributes, [semconv.ATTR_GEN_AI_TOKEN_TYPE]: 'input' });
+    if (usage?.output !== undefined)
+      this.tokens.record(usage.output, { ...attributes, [semconv.ATTR_GEN_AI_TOKEN_TYPE]: 'output' });
+  }
+
+  static of(provider: MeterProvider): Instruments | undefined {
     const existing: unknown = Reflect.get(provider, INSTRUMENTS);
     if (existing instanceof Instruments) return existing;
-    const instruments = new Instruments(provider.getMeter(SCOPE_NAME, VERSION));
+    const meter = provider.getMeter(SCOPE_NAME, VERSION);
+    if (meter === createNoopMeter()) return undefined;
+    const instruments = new Instruments(meter);
     Reflect.defineProperty(provider, INSTRUMENTS, { value: instruments, configurable: true });
     return instruments;
   }

@@ -14,7 +14,7 @@ import type {
   Usage,
 } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
-import { contentAttribute, type ContentOption } from './content.ts';
+import { recordedContent, type ContentOption } from './content.ts';
 import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
 import { RunRecorder, type RunRecorderOptions } from './run-recorder.ts';
@@ -45,11 +45,12 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       {
         kind: event.remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT,
         startTime: toStartTime(at),
-        attributes: {
-          ...rootAttributes(run, event, operation),
-          ...sessionAttributes(run.session, operation),
-          ...this.#content(run, semconv.ATTR_GEN_AI_INPUT_MESSAGES, event.input),
-        },
+        attributes: this.#withContent(
+          Object.assign(rootAttributes(run, event, operation), sessionAttributes(run.session, operation)),
+          run,
+          semconv.ATTR_GEN_AI_INPUT_MESSAGES,
+          event.input,
+        ),
       },
       withFrame(run.base, { session: run.session }),
     );
@@ -81,19 +82,9 @@ export class SpanRecorder extends RunRecorder implements Recorder {
 
   startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span {
     const { name, kind, operation, attributes } = describeCall(run, event);
-    const span = this.#options.tracer().startSpan(
-      name,
-      {
-        kind,
-        startTime: toStartTime(at),
-        attributes: {
-          ...attributes,
-          ...sessionAttributes(run.session, operation),
-          ...(event.type !== 'step.start' && this.#content(run, inputOf(event), event.input)),
-        },
-      },
-      parent,
-    );
+    Object.assign(attributes, sessionAttributes(run.session, operation));
+    if (event.type !== 'step.start') this.#withContent(attributes, run, inputOf(event), event.input);
+    const span = this.#options.tracer().startSpan(name, { kind, startTime: toStartTime(at), attributes }, parent);
     if (!run.session.isSettled) {
       run.session.whenKnown(() => {
         // A flush may have ended it before.
@@ -119,23 +110,28 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void {
-    if (end?.type === 'model.end') call.span.setAttributes(responseAttributes(end));
-    const attribute = call.kind === 'tool' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
-    if (end && end.type !== 'step.end') call.span.setAttributes(this.#content(run, attribute, end.output));
+    if (end && end.type !== 'step.end' && call.span.isRecording()) {
+      const place =
+        end.type === 'tool.end' ? semconv.ATTR_GEN_AI_TOOL_CALL_RESULT : semconv.ATTR_GEN_AI_OUTPUT_MESSAGES;
+      const attributes = end.type === 'model.end' ? responseAttributes(end) : {};
+      call.span.setAttributes(this.#withContent(attributes, run, place, end.output));
+    }
     finish(run, call.span, outcome, at);
     for (const listener of this.listeners) listener.callEnded?.(run, call, outcome, end, at);
   }
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
     if (!run.span) return;
-    run.span.setAttributes({ ...usageAttributes(usage), ...costAttributes(end?.cost) });
-    run.span.setAttributes(this.#content(run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
+    const attributes = { ...usageAttributes(usage), ...costAttributes(end?.cost) };
+    run.span.setAttributes(this.#withContent(attributes, run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     finish(run, run.span, outcome, at);
     for (const listener of this.listeners) listener.runEnded?.(run, outcome, at);
   }
 
-  #content(run: Run, attribute: string, content: Content | undefined): Attributes {
-    return contentAttribute(this.#options.content, content, { attribute, engine: run.engine });
+  #withContent(attributes: Attributes, { engine }: Run, attribute: string, content: Content | undefined): Attributes {
+    const value = recordedContent(this.#options.content, content, attribute, engine);
+    if (value !== undefined) attributes[attribute] = value;
+    return attributes;
   }
 
   #noteEngineSession(run: Run, span: Span): void {
@@ -183,17 +179,20 @@ function describeCall(run: Run, event: CallStart): CallDescription {
     case 'agent.start': {
       const operation = semconv.OPERATION_INVOKE_AGENT;
       return described(operation, event.agent, SpanKind.INTERNAL, {
+        [semconv.ATTR_GEN_AI_OPERATION_NAME]: operation,
         [semconv.ATTR_GEN_AI_AGENT_NAME]: event.agent,
         [semconv.ATTR_GEN_AI_PROVIDER_NAME]: event.provider ?? run.engine,
       });
     }
     case 'model.start':
       return described(semconv.OPERATION_CHAT, event.model, SpanKind.CLIENT, {
+        [semconv.ATTR_GEN_AI_OPERATION_NAME]: semconv.OPERATION_CHAT,
         [semconv.ATTR_GEN_AI_REQUEST_MODEL]: event.model,
         [semconv.ATTR_GEN_AI_PROVIDER_NAME]: event.provider ?? run.engine,
       });
     case 'tool.start':
       return described(semconv.OPERATION_EXECUTE_TOOL, event.tool, SpanKind.INTERNAL, {
+        [semconv.ATTR_GEN_AI_OPERATION_NAME]: semconv.OPERATION_EXECUTE_TOOL,
         [semconv.ATTR_GEN_AI_TOOL_NAME]: event.tool,
         [semconv.ATTR_GEN_AI_TOOL_CALL_ID]: event.callId,
       });
@@ -209,29 +208,33 @@ function describeCall(run: Run, event: CallStart): CallDescription {
   }
 }
 
-function described(operation: string, subject: string | undefined, kind: SpanKind, rest: Attributes): CallDescription {
-  const name = subject === undefined ? operation : `${operation} ${subject}`;
-  return { name, kind, operation, attributes: { [semconv.ATTR_GEN_AI_OPERATION_NAME]: operation, ...rest } };
+function described(
+  operation: string,
+  subject: string | undefined,
+  kind: SpanKind,
+  attributes: Attributes,
+): CallDescription {
+  return { name: subject === undefined ? operation : `${operation} ${subject}`, kind, operation, attributes };
 }
 
 function responseAttributes(end: ModelEnd): Attributes {
-  return {
-    ...usageAttributes(end.usage),
-    [semconv.ATTR_GEN_AI_RESPONSE_ID]: end.response,
-    [semconv.ATTR_GEN_AI_RESPONSE_MODEL]: end.model,
-    [semconv.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: end.finish && [...end.finish],
-  };
+  const attributes = usageAttributes(end.usage);
+  if (end.response !== undefined) attributes[semconv.ATTR_GEN_AI_RESPONSE_ID] = end.response;
+  if (end.model !== undefined) attributes[semconv.ATTR_GEN_AI_RESPONSE_MODEL] = end.model;
+  if (end.finish) attributes[semconv.ATTR_GEN_AI_RESPONSE_FINISH_REASONS] = [...end.finish];
+  return attributes;
 }
 
-/** Undefined values are not recorded by the SDK. */
-function usageAttributes(usage: Usage = {}): Attributes {
-  return {
-    [semconv.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: usage.input,
-    [semconv.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: usage.output,
-    [semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: usage.cacheRead,
-    [semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS]: usage.cacheWrite,
-    [semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: usage.reasoning,
-  };
+function usageAttributes(usage: Usage | undefined): Attributes {
+  const attributes: Attributes = {};
+  if (!usage) return attributes;
+  const { input, output, cacheRead, cacheWrite, reasoning } = usage;
+  if (input !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_INPUT_TOKENS] = input;
+  if (output !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS] = output;
+  if (cacheRead !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = cacheRead;
+  if (cacheWrite !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = cacheWrite;
+  if (reasoning !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = reasoning;
+  return attributes;
 }
 
 function costAttributes(cost: Cost | undefined): Attributes {
@@ -248,5 +251,6 @@ function finish(run: Run, span: Span, outcome: Outcome, at: Millis): void {
     span.setStatus({ code: SpanStatusCode.ERROR });
     span.setAttribute(semconv.ATTR_ERROR_TYPE, outcome.kind === 'error' ? outcome.type : 'cancelled');
   }
-  run.session.hold(() => span.end(toHrTime(at)));
+  if (run.session.isSettled) span.end(toHrTime(at));
+  else run.session.hold(() => span.end(toHrTime(at)));
 }

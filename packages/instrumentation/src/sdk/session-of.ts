@@ -1,9 +1,9 @@
-import { context, ROOT_CONTEXT, trace, type Attributes, type Context } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
 import { activeContext, frameIn } from '../session/active-session.ts';
 import type { Session } from '../session/session.ts';
 
 /** On a span: the session it belongs to, for children that are started with an explicit parent. */
-const SESSION = Symbol.for('turnkeeper.session');
+const SESSION: unique symbol = Symbol.for('turnkeeper.session');
 
 /** The session of what is started in this context: of the context itself, else of the parent span alone. */
 export function sessionOf(parentContext: Context): Session | undefined {
@@ -17,13 +17,13 @@ export function sessionOf(parentContext: Context): Session | undefined {
 
 /** The session that a span was started in. */
 export function sessionOn(span: object): Session | undefined {
-  const session: unknown = Reflect.get(span, SESSION);
+  const session = SESSION in span ? span[SESSION] : undefined;
   return isSession(session) ? session : undefined;
 }
 
 /** Notes the session that a span is started in. */
-export function noteSession(span: object, session: Session): void {
-  Reflect.set(span, SESSION, session);
+export function noteSession(span: Span & { [SESSION]?: unknown }, session: Session): void {
+  span[SESSION] = session;
 }
 
 /** What has ended takes no attributes any more: it looks as if it had these, and is as it was. */

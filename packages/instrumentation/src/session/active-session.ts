@@ -37,6 +37,7 @@ const FRAME = createContextKey('turnkeeper.frame');
 const ownStorage = new AsyncLocalStorage<Context>();
 
 export function frameIn(from: Context): Frame | undefined {
+  if (from instanceof FramedContext) return from.frame;
   const value = from.getValue(FRAME);
   return isFrame(value) ? value : undefined;
 }
@@ -47,7 +48,32 @@ function isFrame(value: unknown): value is Frame {
 }
 
 export function withFrame(from: Context, frame: Frame): Context {
-  return from.setValue(FRAME, frame);
+  return new FramedContext(from instanceof FramedContext ? from.within : from, frame);
+}
+
+/** A context with a frame in front of it. The API's own copies all that is in it, for each value that is set. */
+class FramedContext implements Context {
+  readonly within: Context;
+  readonly frame: Frame;
+
+  constructor(within: Context, frame: Frame) {
+    this.within = within;
+    this.frame = frame;
+  }
+
+  getValue(key: symbol): unknown {
+    return key === FRAME ? this.frame : this.within.getValue(key);
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    const within = this.within.setValue(key, value);
+    return key === FRAME ? within : new FramedContext(within, this.frame);
+  }
+
+  deleteValue(key: symbol): Context {
+    const within = this.within.deleteValue(key);
+    return key === FRAME ? within : new FramedContext(within, this.frame);
+  }
 }
 
 /** The active context, also where no context manager is registered. */
@@ -59,7 +85,8 @@ export function activeContext(): Context {
 /** Runs `work` with this context active, also where no context manager is registered. */
 export function runInContext<T>(within: Context, work: () => T): T {
   return context.with(within, () => {
-    const isCarried = frameIn(context.active()) === frameIn(within);
+    const active = context.active();
+    const isCarried = active === within || frameIn(active) === frameIn(within);
     if (isCarried && !ownStorage.getStore()) return work();
     if (!isCarried) Ledger.of(trace.getTracerProvider()).warnOnce(NO_CONTEXT_MANAGER);
     return ownStorage.run(within, work);

@@ -1,6 +1,6 @@
 import { wrapMethod, type Outcome } from '../../adapter.ts';
 import { follow, type Failure, type OpenAITap } from './follow.ts';
-import { isRecord, readFailure, recordIn, recordOf, text } from './native.ts';
+import { readFailure, recordIn, recordOf, text } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
 
 /** Where runners, agents and tools keep their guardrails, and the method that checks one. */
@@ -10,6 +10,8 @@ const PLACES: readonly (readonly [place: string, method: string])[] = [
   ['inputGuardrails', 'execute'],
   ['outputGuardrails', 'execute'],
 ];
+
+const TOOL_PLACES: readonly string[] = ['inputGuardrails', 'outputGuardrails'];
 
 /** Shows the checks of guardrails, which may run agents of their own. Returns what observes a runner's, or an agent's. */
 export function observeGuardrails(tap: OpenAITap, hooks: PassingHooks): (...owners: unknown[]) => void {
@@ -38,8 +40,7 @@ export function observeGuardrails(tap: OpenAITap, hooks: PassingHooks): (...owne
     for (const owner of owners) {
       for (const [place, method] of PLACES) for (const guardrail of listIn(owner, place)) look(guardrail, method);
       for (const tool of listIn(owner, 'tools')) {
-        for (const guardrail of listIn(tool, 'inputGuardrails')) look(guardrail, 'run');
-        for (const guardrail of listIn(tool, 'outputGuardrails')) look(guardrail, 'run');
+        for (const place of TOOL_PLACES) for (const guardrail of listIn(tool, place)) look(guardrail, 'run');
       }
     }
   };
@@ -55,7 +56,9 @@ function outcomeOf(value: unknown, failure: Failure | undefined): Outcome {
   return isTripped ? { kind: 'error', type: 'tripwire' } : { kind: 'ok' };
 }
 
-function listIn(owner: unknown, key: string): readonly Record<string, unknown>[] {
+function listIn(owner: unknown, key: string): readonly unknown[] {
   const list = recordOf(owner)?.[key];
-  return Array.isArray(list) ? list.filter(isRecord) : [];
+  return Array.isArray(list) ? list : NONE;
 }
+
+const NONE: readonly unknown[] = [];

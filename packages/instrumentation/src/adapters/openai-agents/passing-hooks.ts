@@ -8,19 +8,23 @@ export interface PassingHooks {
   undo(): void;
 }
 
+const FIRST_LIMIT = 256;
+
 /** Keeps no object alive: the hooks of one that is gone are forgotten with it. */
 export function passingHooks(): PassingHooks {
   let hooked = new WeakMap<object, { readonly undo: readonly Undo[] }>();
-  const all = new Set<WeakRef<{ readonly undo: readonly Undo[] }>>();
-  const gone = new FinalizationRegistry<WeakRef<{ readonly undo: readonly Undo[] }>>((entry) => all.delete(entry));
+  let all: WeakRef<{ readonly undo: readonly Undo[] }>[] = [];
+  /** How many there may be until those that are gone are swept out. */
+  let limit = FIRST_LIMIT;
   return {
     once(object, place) {
       if (!isObject(object) || hooked.has(object)) return;
       const entry = { undo: place(object) };
       hooked.set(object, entry);
-      const reference = new WeakRef(entry);
-      all.add(reference);
-      gone.register(entry, reference);
+      all.push(new WeakRef(entry));
+      if (all.length < limit) return;
+      all = all.filter((reference) => reference.deref() !== undefined);
+      limit = Math.max(FIRST_LIMIT, all.length * 2);
     },
     undo() {
       for (const entry of all)
@@ -28,7 +32,7 @@ export function passingHooks(): PassingHooks {
           .deref()
           ?.undo.toReversed()
           .forEach((step) => step?.());
-      all.clear();
+      all = [];
       hooked = new WeakMap();
     },
   };

@@ -25,21 +25,20 @@ export function start(): OpenAIAgentsState {
   return { runs: new Map() };
 }
 
-export function* translate(native: OpenAIAgentsNative, state: OpenAIAgentsState): Iterable<RunEvent> {
-  if (native.kind === 'called') {
-    yield* begin(native, state);
-    return;
-  }
+export function translate(native: OpenAIAgentsNative, state: OpenAIAgentsState): readonly RunEvent[] {
+  if (native.kind === 'called') return begin(native, state);
   const open = state.runs.get(native.run);
-  if (open) yield* translateOpen(native, open, state);
+  return open ? translateOpen(native, open, state) : NOTHING;
 }
+
+const NOTHING: readonly RunEvent[] = [];
 
 /** Model calls and steps run inside their own spans; tools are placed where they are invoked. */
 export function scope(native: OpenAIAgentsNative): Scope | undefined {
   return native.kind === 'model' || native.kind === 'step' ? { run: native.run, call: native.call } : undefined;
 }
 
-function* begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: OpenAIAgentsState): Iterable<RunEvent> {
+function begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: OpenAIAgentsState): readonly RunEvent[] {
   const { run, agent, workflow, session, group, input, isSessionLate = false } = native;
   state.runs.set(run, {
     isWorkflow: workflow !== undefined,
@@ -54,107 +53,108 @@ function* begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: 
     if (!oldest.done) state.runs.delete(oldest.value);
   }
   const known = session ?? (isSessionLate ? undefined : group);
-  yield { type: 'run.start', run, agent, workflow, session: known, input: () => input };
+  return [{ type: 'run.start', run, agent, workflow, session: known, input: () => input }];
 }
 
-function* translateOpen(
+function translateOpen(
   native: Exclude<OpenAIAgentsNative, { kind: 'called' }>,
   open: OpenAIRun,
   state: OpenAIAgentsState,
-): Iterable<RunEvent> {
+): readonly RunEvent[] {
   const { run } = native;
   switch (native.kind) {
-    case 'agent':
-      if (!open.isWorkflow && open.agent === native.agent && open.agentCall === undefined) return;
-      yield* leave(run, open);
+    case 'agent': {
+      if (!open.isWorkflow && open.agent === native.agent && open.agentCall === undefined) return NOTHING;
+      const left = leave(run, open);
       open.agent = native.agent;
-      yield* enter(run, open);
-      return;
-    case 'handoff':
-      yield* leave(run, open);
+      return [...left, ...enter(run, open)];
+    }
+    case 'handoff': {
+      const left = leave(run, open);
       open.agent = native.agent;
-      return;
+      return left;
+    }
     case 'agent-end':
-      yield* leave(run, open, { kind: 'ok' }, native.output);
-      return;
+      return leave(run, open, { kind: 'ok' }, native.output);
     case 'tool': {
-      if (open.isWorkflow) yield* enter(run, open);
+      const entered = open.isWorkflow ? enter(run, open) : NOTHING;
       const { call, callId, tool, input } = native;
-      yield { type: 'tool.start', run, call, callId, tool, within: open.agentCall, input: () => input };
-      return;
+      return [...entered, { type: 'tool.start', run, call, callId, tool, within: open.agentCall, input: () => input }];
     }
     case 'tool-end':
-      yield { type: 'tool.end', run, call: native.call, outcome: native.outcome, output: () => native.output };
-      return;
+      return [{ type: 'tool.end', run, call: native.call, outcome: native.outcome, output: () => native.output }];
     case 'model': {
-      if (open.isWorkflow) yield* enter(run, open);
+      const entered = open.isWorkflow ? enter(run, open) : NOTHING;
       const { call, model, provider, input } = native;
-      yield { type: 'model.start', run, call, model, provider, within: open.agentCall, input: () => input };
-      return;
+      return [
+        ...entered,
+        { type: 'model.start', run, call, model, provider, within: open.agentCall, input: () => input },
+      ];
     }
     case 'model-output':
-      yield { type: 'model.output', run, call: native.call };
-      return;
+      return [{ type: 'model.output', run, call: native.call }];
     case 'model-end': {
       const { call, outcome, response } = native;
-      yield {
-        type: 'model.end',
-        run,
-        call,
-        outcome,
-        usage: response?.usage,
-        model: response?.model,
-        response: response?.id,
-        finish: response?.finish === undefined ? undefined : [response.finish],
-        output: () => response?.output,
-      };
-      return;
+      return [
+        {
+          type: 'model.end',
+          run,
+          call,
+          outcome,
+          usage: response?.usage,
+          model: response?.model,
+          response: response?.id,
+          finish: response?.finish === undefined ? undefined : [response.finish],
+          output: () => response?.output,
+        },
+      ];
     }
     case 'step': {
       const { call, within, step, name } = native;
-      yield { type: 'step.start', run, call, within, step, name };
-      return;
+      return [{ type: 'step.start', run, call, within, step, name }];
     }
     case 'step-end':
-      yield { type: 'step.end', run, call: native.call, outcome: native.outcome };
-      yield* bind(run, open, native.session);
-      return;
+      return [
+        { type: 'step.end', run, call: native.call, outcome: native.outcome },
+        ...bind(run, open, native.session),
+      ];
     case 'returned':
-      yield* end(native, open, state);
-      return;
+      return end(native, open, state);
   }
 }
 
 /** The agent at work opens its call; where a run goes on from a state, no event of the engine says so. */
-function* enter(run: RunId, open: OpenAIRun): Iterable<RunEvent> {
-  if (open.agentCall !== undefined || open.agent === undefined) return;
+function enter(run: RunId, open: OpenAIRun): readonly RunEvent[] {
+  if (open.agentCall !== undefined || open.agent === undefined) return NOTHING;
   open.agents += 1;
   open.agentCall = `agent-${open.agents}`;
-  yield { type: 'agent.start', run, call: open.agentCall, agent: open.agent };
+  return [{ type: 'agent.start', run, call: open.agentCall, agent: open.agent }];
 }
 
-function* leave(run: RunId, open: OpenAIRun, outcome: Outcome = { kind: 'ok' }, output?: unknown): Iterable<RunEvent> {
+function leave(run: RunId, open: OpenAIRun, outcome: Outcome = { kind: 'ok' }, output?: unknown): readonly RunEvent[] {
   const call = open.agentCall;
-  if (call === undefined) return;
+  if (call === undefined) return NOTHING;
   open.agentCall = undefined;
-  yield { type: 'agent.end', run, call, outcome, output: () => output };
+  return [{ type: 'agent.end', run, call, outcome, output: () => output }];
 }
 
-function* bind(run: RunId, open: OpenAIRun, session: string | undefined): Iterable<RunEvent> {
-  if (!open.isSessionLate || session === undefined) return;
+function bind(run: RunId, open: OpenAIRun, session: string | undefined): readonly RunEvent[] {
+  if (!open.isSessionLate || session === undefined) return NOTHING;
   open.isSessionLate = false;
-  yield { type: 'session.bind', run, id: session };
+  return [{ type: 'session.bind', run, id: session }];
 }
 
-function* end(
+function end(
   native: Extract<OpenAIAgentsNative, { kind: 'returned' }>,
   open: OpenAIRun,
   state: OpenAIAgentsState,
-): Iterable<RunEvent> {
+): readonly RunEvent[] {
   const { run, outcome, output } = native;
   state.runs.delete(run);
-  yield* bind(run, open, native.session ?? open.group);
-  yield* leave(run, open, outcome);
-  if (native.waits) yield { type: 'run.wait', run, reason: 'approval' };
-  yield { type: 'run.end', run, outcome, output: () => output };
+  return [
+    ...bind(run, open, native.session ?? open.group),
+    ...leave(run, open, outcome),
+    ...(native.waits ? [{ type: 'run.wait', run, reason: 'approval' } as const] : NOTHING),
+    { type: 'run.end', run, outcome, output: () => output },
+  ];
 }
