@@ -5,7 +5,8 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
-import { environmentCarrier, withSession } from '@turnkeeper/instrumentation';
+import { withSession } from '@turnkeeper/instrumentation';
+import { environmentCarrier } from '@turnkeeper/instrumentation/carriers';
 import { byMarker, startModelServer } from '@turnkeeper/model-server';
 import { openRivet } from '@turnkeeper/model-server/rivet';
 

@@ -15,11 +15,3 @@ export type { ContentOption, ContentPlace } from './record/content.ts';
 export { RUN_START_CHANNEL, type RunInfo } from './record/events.ts';
 export { TurnkeeperError, type TurnkeeperErrorCode } from './turnkeeper-error.ts';
 export type { RunOptions } from './settings.ts';
-export {
-  carrierFromEnvironment,
-  carrierFromHeaders,
-  carrierFromMeta,
-  environmentCarrier,
-  withCarrier,
-} from './propagation/carriers.ts';
-export type { Carrier } from './adapter.ts';
