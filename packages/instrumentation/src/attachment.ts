@@ -15,6 +15,7 @@ import type {
 import { Clock } from './clock.ts';
 import { followStream, type StreamDone } from './follow-stream.ts';
 import { HeldRuns, type HeldEvent } from './held-runs.ts';
+import { keepAtMost } from './kept.ts';
 import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
@@ -280,9 +281,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     if (engineSession === undefined) return;
     this.#sessions.delete(engineSession);
     this.#sessions.set(engineSession, session);
-    if (this.#sessions.size <= MAX_SESSIONS) return;
-    const oldest = this.#sessions.keys().next();
-    if (!oldest.done) this.#sessions.delete(oldest.value);
+    keepAtMost(MAX_SESSIONS, this.#sessions);
   }
 
   #endSession(engineSession: string, at: Millis): void {

@@ -1,4 +1,5 @@
 import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import { keepAtMost } from './kept.ts';
 import type { CallerName, Millis, RunEvent, RunId, RunStart } from './run-event.ts';
 
 /** How many callers are known, or waited for; the oldest goes first. */
@@ -61,7 +62,8 @@ export class HeldRuns {
     if (!this.#waiting.has(name)) {
       const cancel = this.#options.after(CALLER_DEADLINE, () => this.#options.release(this.take(name)));
       this.#waiting.set(name, { events: [], cancel });
-      if (this.#waiting.size > MAX_CALLERS) this.#options.release(this.take(oldestOf(this.#waiting)));
+      const [oldest = name] = this.#waiting.keys();
+      if (this.#waiting.size > MAX_CALLERS) this.#options.release(this.take(oldest));
     }
     this.#callerOf.set(event.run, name);
     this.keep(event, at);
@@ -72,7 +74,7 @@ export class HeldRuns {
   name(name: CallerName, base: Context): HeldEvent[] {
     this.#callers.delete(name);
     this.#callers.set(name, base);
-    if (this.#callers.size > MAX_CALLERS) this.#callers.delete(oldestOf(this.#callers));
+    keepAtMost(MAX_CALLERS, this.#callers);
     return this.take(name).map((held) => ({ ...held, base }));
   }
 
@@ -101,9 +103,4 @@ export class HeldRuns {
     this.#callerOf.delete(run);
     events.splice(0, Infinity, ...events.filter(({ event }) => event.run !== run));
   }
-}
-
-function oldestOf(map: ReadonlyMap<string, unknown>): string {
-  const [oldest = ''] = map.keys();
-  return oldest;
 }

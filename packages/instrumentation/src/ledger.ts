@@ -1,4 +1,6 @@
 import { diag, type SpanContext } from '@opentelemetry/api';
+import { keepAtMost, keptOn } from './kept.ts';
+import { isFunction, isObject } from './narrow.ts';
 
 /** How many sessions' last turns are remembered; the session unused for longest goes first. */
 const MAX_SESSIONS = 10_000;
@@ -28,13 +30,7 @@ export class Ledger {
 
   /** The ledger of a tracer provider; made when there is none yet. */
   static of(provider: object): Ledger {
-    const owner = delegateOf(provider);
-    const existing: unknown = Reflect.get(owner, LEDGER);
-    // By shape: it may be another copy of this package that made it.
-    if (isLedger(existing)) return existing;
-    const ledger = new Ledger();
-    Reflect.defineProperty(owner, LEDGER, { value: ledger, configurable: true });
-    return ledger;
+    return keptOn(delegateOf(provider), LEDGER, isLedger, () => new Ledger());
   }
 
   /** Enters the next turn of a session; returns its number and the turn before. */
@@ -43,10 +39,7 @@ export class Ledger {
     const number = (previous?.number ?? 0) + 1;
     this.#turns.delete(sessionId);
     this.#turns.set(sessionId, { number, span });
-    if (this.#turns.size > MAX_SESSIONS) {
-      const oldest = this.#turns.keys().next();
-      if (!oldest.done) this.#turns.delete(oldest.value);
-    }
+    keepAtMost(MAX_SESSIONS, this.#turns);
     return { number, previous };
   }
 
@@ -54,10 +47,7 @@ export class Ledger {
   isFirstOf(sessionId: string): boolean {
     if (this.#seen.has(sessionId)) return false;
     this.#seen.add(sessionId);
-    if (this.#seen.size > MAX_SESSIONS) {
-      const oldest = this.#seen.values().next();
-      if (!oldest.done) this.#seen.delete(oldest.value);
-    }
+    keepAtMost(MAX_SESSIONS, this.#seen);
     return true;
   }
 
@@ -72,10 +62,11 @@ export class Ledger {
 /** The API hands out a proxy that stays the same when the provider behind it is replaced. */
 export function delegateOf(provider: object): object {
   const getDelegate: unknown = Reflect.get(provider, 'getDelegate');
-  const delegate: unknown = typeof getDelegate === 'function' ? getDelegate.call(provider) : undefined;
-  return typeof delegate === 'object' && delegate !== null ? delegate : provider;
+  const delegate: unknown = isFunction(getDelegate) ? getDelegate.call(provider) : undefined;
+  return isObject(delegate) ? delegate : provider;
 }
 
+/** By shape: it may be another copy of this package that made it. */
 function isLedger(value: unknown): value is Ledger {
-  return typeof value === 'object' && value !== null && 'enterTurn' in value && 'warnOnce' in value;
+  return isObject(value) && 'enterTurn' in value && 'warnOnce' in value;
 }

@@ -1,6 +1,7 @@
 import { diag } from '@opentelemetry/api';
 import type { Adapter } from './adapter.ts';
 import { Attachment } from './attachment.ts';
+import { isMap, keptOn } from './kept.ts';
 import type { RunInfo } from './record/events.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { providersOf, RunLog, settingsOf, type ProviderOptions, type Providers, type RunOptions } from './settings.ts';
@@ -103,9 +104,5 @@ function attach<Target extends object, Native, State>(
 
 /** The observations of this very target: one that it inherits through its prototype is another's. */
 function observationsOf(target: object): Map<string, MarkedObservation> {
-  const existing: unknown = Object.hasOwn(target, OBSERVED) ? Reflect.get(target, OBSERVED) : undefined;
-  if (existing instanceof Map) return existing;
-  const observations = new Map<string, MarkedObservation>();
-  Reflect.defineProperty(target, OBSERVED, { value: observations, configurable: true });
-  return observations;
+  return keptOn(target, OBSERVED, isMap<string, MarkedObservation>, () => new Map());
 }

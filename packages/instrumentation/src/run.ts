@@ -320,16 +320,9 @@ export class Run {
   }
 }
 
-function add(a: Usage = {}, b: Usage): Usage {
-  return {
-    input: sum(a.input, b.input),
-    output: sum(a.output, b.output),
-    cacheRead: sum(a.cacheRead, b.cacheRead),
-    cacheWrite: sum(a.cacheWrite, b.cacheWrite),
-    reasoning: sum(a.reasoning, b.reasoning),
-  };
-}
+const COUNTS = ['input', 'output', 'cacheRead', 'cacheWrite', 'reasoning'] as const;
 
-function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
+function add(a: Usage = {}, b: Usage): Usage {
+  const counts = COUNTS.filter((name) => a[name] !== undefined || b[name] !== undefined);
+  return Object.fromEntries(counts.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
 }

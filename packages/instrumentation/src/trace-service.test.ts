@@ -309,12 +309,12 @@ describe('a traced function', () => {
 });
 
 test.each([
-  [{}, {}, 'it is missing'],
-  [{}, { name: '' }, 'it is missing'],
+  [{}, {}, 'absent'],
+  [{}, { name: '' }, 'absent'],
   [{}, { name: 'x'.repeat(129) }, 'longer than 128'],
-  [{}, undefined, 'it is missing'],
-  [null, { name: 'service' }, 'a class, an instance or a function'],
-  ['text', { name: 'service' }, 'a class, an instance or a function'],
+  [{}, undefined, 'absent'],
+  [null, { name: 'service' }, 'nothing that could be called'],
+  ['text', { name: 'service' }, 'nothing that could be called'],
 ])('traceService(%j, %j) says what is wrong', (target, options, problem) => {
   const call = (): unknown => Reflect.apply(traceService, undefined, [target, options]);
   expect(call).toThrow(TurnkeeperError);

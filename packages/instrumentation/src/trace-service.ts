@@ -28,13 +28,10 @@ interface ServiceNative {
  * @throws TurnkeeperError `invalid-option` where the name is no good, or there is nothing that could be called.
  */
 export function traceService<T extends object>(executionObject: T, options: TraceServiceOptions): T {
-  const problem = sessionIdProblem(options?.name);
+  const problem = isObject(executionObject) ? sessionIdProblem(options?.name) : 'there is nothing that could be called';
   if (problem !== undefined) {
-    const what = problem === 'absent' ? 'it is missing' : problem;
-    throw new TurnkeeperError('invalid-option', `traceService needs a name for the service; ${what}.`);
-  }
-  if (!isObject(executionObject)) {
-    throw new TurnkeeperError('invalid-option', 'traceService traces a class, an instance or a function.');
+    const message = `traceService needs a class, an instance or a function, and a name for it: ${problem}.`;
+    throw new TurnkeeperError('invalid-option', message);
   }
   const { name } = options;
   const adapter: Adapter<object, ServiceNative, object> = {

@@ -94,7 +94,7 @@ export function runInContext<T>(within: Context, work: () => T): T {
 }
 
 const NO_CONTEXT_MANAGER =
-  'no context manager is registered: sessions and our own spans are right, other spans may lack their parent. Register one, as NodeSDK does';
+  'no context manager is registered, as NodeSDK does: spans other than ours may lack their parent';
 
 /**
  * Runs `work`, and everything it starts, in the platform's session: every run and every span in there carries its id.

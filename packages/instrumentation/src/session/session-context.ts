@@ -1,3 +1,4 @@
+import { keptOn } from '../kept.ts';
 import { isObject } from '../narrow.ts';
 import { TurnkeeperError } from '../turnkeeper-error.ts';
 import { readDetails, type SessionOptions } from './session-details.ts';
@@ -50,17 +51,10 @@ export class SessionContext implements SessionOptions {
  * @throws TurnkeeperError `not-attachable` where `target` is no object, or `context` no `SessionContext`.
  */
 export function attachSession<T extends object>(target: T, context: SessionContext): T {
-  if (!isObject(target)) {
-    throw new TurnkeeperError(
-      'not-attachable',
-      'A session can be attached to a class, an instance or a function only.',
-    );
-  }
-  if (!isSessionContext(context)) {
-    throw new TurnkeeperError(
-      'not-attachable',
-      'attachSession needs a SessionContext: new SessionContext({ sessionId: … }).',
-    );
+  if (!isObject(target) || !isSessionContext(context)) {
+    const message =
+      'attachSession needs a class, an instance or a function, and a new SessionContext({ sessionId: … }).';
+    throw new TurnkeeperError('not-attachable', message);
   }
   try {
     const descriptor = { value: context, configurable: true, writable: true, enumerable: false };
@@ -106,11 +100,11 @@ function attachedToClass(place: object, target: object, reject: (problem: string
 }
 
 function keptAside(): WeakMap<object, unknown> {
-  const existing: unknown = Reflect.get(globalThis, KEPT_ASIDE);
-  if (existing instanceof WeakMap) return existing;
-  const contexts = new WeakMap<object, unknown>();
-  Reflect.defineProperty(globalThis, KEPT_ASIDE, { value: contexts, configurable: true });
-  return contexts;
+  return keptOn(globalThis, KEPT_ASIDE, isWeakMap, () => new WeakMap());
+}
+
+function isWeakMap(value: unknown): value is WeakMap<object, unknown> {
+  return value instanceof WeakMap;
 }
 
 function isSessionContext(value: unknown): value is SessionContext {

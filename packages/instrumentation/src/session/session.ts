@@ -159,6 +159,6 @@ function attempt(task: Task): void {
   try {
     task();
   } catch (error) {
-    diag.error('turnkeeper: a span or log record that waited for its session could not be passed on', error);
+    diag.error('turnkeeper: what waited for its session could not be passed on', error);
   }
 }
