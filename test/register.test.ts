@@ -95,6 +95,30 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     });
   });
 
+  test('goes on in a child process, in the trace and the session that its environment carries', async () => {
+    await using received = await receive();
+    const child = [...register, app, ' ', 'hello', '#bash'];
+    const parent = join(root, 'test/apps/starts-child.ts');
+    const ended = await runNode([...register, parent, 'conv-42', ...child], { env: received.env });
+    expect(ended).toEqual({ status: 0, stdout: 'found\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "job [session conv-42]
+        invoke_agent pi run.start
+          chat test-model
+        invoke_agent pi run.start -> previous turn
+          chat test-model
+          execute_tool lookup
+          chat test-model"
+    `);
+    expect(capture).toStampEverySpan();
+    expect(capture.index.runs.map(({ root: { attributes } }) => attributes['turnkeeper.session.source'])).toEqual([
+      'baggage',
+      'baggage',
+    ]);
+    expect(new Set(capture.spans.map(({ traceId }) => traceId)).size).toBe(1);
+  });
+
   test('drops a conversation that TURNKEEPER_SAMPLE_RATIO leaves out, and observes no engine that is not named', async () => {
     await using received = await receive();
     const env = { ...received.env, TURNKEEPER_SAMPLE_RATIO: '0' };
