@@ -5,6 +5,7 @@
 import type { CallId, CallerName, Millis, RunEvent, RunId } from './run-event.ts';
 
 export type * from './run-event.ts';
+export { count, isRecord, text } from './narrow.ts';
 export { afterSettled, wrapMethod, type Around } from './wrap-method.ts';
 
 /**

@@ -1,4 +1,13 @@
-import type { Carrier, Millis, Outcome, RunEvent, RunId, Usage } from '../adapter.ts';
+import {
+  isRecord,
+  text,
+  type Carrier,
+  type Millis,
+  type Outcome,
+  type RunEvent,
+  type RunId,
+  type Usage,
+} from '../adapter.ts';
 
 /** What an agent says while it works, as far as it shows in a trace. */
 export type AcpUpdate =
@@ -51,20 +60,19 @@ export function readUpdate(value: unknown): AcpUpdate {
   const update = recordOf(value);
   switch (update['sessionUpdate']) {
     case 'agent_message_chunk': {
-      const text = recordOf(update['content'])['text'];
-      return { kind: 'text', text: typeof text === 'string' ? text : '' };
+      return { kind: 'text', text: text(recordOf(update['content'])['text']) ?? '' };
     }
     case 'tool_call':
     case 'tool_call_update': {
-      const id = wordOf(update['toolCallId']);
+      const id = text(update['toolCallId']);
       if (id === undefined) return { kind: 'other' };
       const { rawInput, rawOutput, content } = update;
       // A title is made for people: it may be the command itself.
-      const name = wordOf(update['kind']) ?? 'other';
+      const name = text(update['kind']) ?? 'other';
       const isUpdate = update['sessionUpdate'] === 'tool_call_update';
       return {
         kind: 'tool',
-        tool: { id, isUpdate, name, status: wordOf(update['status']), input: rawInput, output: rawOutput ?? content },
+        tool: { id, isUpdate, name, status: text(update['status']), input: rawInput, output: rawOutput ?? content },
       };
     }
     case 'usage_update': {
@@ -148,18 +156,18 @@ function outcomeOf({ stopReason, failure }: AcpAnswer): Outcome {
 export function readAnswer(value: unknown, failed?: { readonly error: unknown }): AcpAnswer {
   if (failed) return { failure: nameFailure(failed.error) };
   const { stopReason, usage } = recordOf(value);
-  return { stopReason: wordOf(stopReason), usage: readUsage(usage) };
+  return { stopReason: text(stopReason), usage: readUsage(usage) };
 }
 
 /** A failure in a low-cardinality word: a problem's type (RFC 9457), a status of HTTP, a code of JSON-RPC or the system, else the error's name. */
 export function nameFailure(error: unknown): string {
   const { status, problem, code, cause, name } = recordOf(error);
-  const problemType = wordOf(recordOf(problem)['type']);
+  const problemType = text(recordOf(problem)['type']);
   if (problemType?.startsWith('urn:')) return problemType.slice(problemType.lastIndexOf(':') + 1);
   if (typeof status === 'number') return String(status);
   if (code === CANCELLED || name === 'AbortError') return 'cancelled';
   if (typeof code === 'number') return String(code);
-  return wordOf(recordOf(cause)['code']) ?? wordOf(code) ?? wordOf(name) ?? 'error';
+  return text(recordOf(cause)['code']) ?? text(code) ?? text(name) ?? 'error';
 }
 
 /**
@@ -194,14 +202,6 @@ export function withMeta(params: unknown, carrier: Carrier): unknown {
 /** A value's members, none if it is no object. */
 export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-export function wordOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** The id of a JSON-RPC message, which may be a number or a text. */

@@ -1,4 +1,5 @@
 import type { RunId } from '../../adapter.ts';
+export { text } from '../../adapter.ts';
 
 /** What is observed of Template: by its shape, so that nobody needs its types. */
 export interface TemplateSession {
@@ -19,8 +20,4 @@ export type TemplateNative =
 /** The name of what was thrown: short, and without words of a user. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : 'error';
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,5 +1,5 @@
-import type { Millis, RunId } from '../../adapter.ts';
-import { idOf, isRecord, readUpdate, recordOf, wordOf, type AcpAnswer, type AcpUpdate } from '../acp-protocol.ts';
+import { isRecord, text, type Millis, type RunId } from '../../adapter.ts';
+import { idOf, readUpdate, recordOf, type AcpAnswer, type AcpUpdate } from '../acp-protocol.ts';
 
 /**
  * What is observed of the ACP SDK: a `ClientApp` (1.x and 2.x), with every connection that it opens, or a
@@ -45,17 +45,17 @@ export function readMessage(value: unknown): AcpMessage | undefined {
   if (!isRecord(value) || typeof value['method'] !== 'string') return undefined;
   const { method, params } = value;
   const { sessionId, update, toolCall } = recordOf(params);
-  const session = wordOf(sessionId);
+  const session = text(sessionId);
   if (session === undefined) return undefined;
   if (method === 'session/update') return { kind: 'update', session, update: readUpdate(update) };
   if (idOf(value['id']) === undefined) return undefined;
-  const call = wordOf(recordOf(toolCall)['toolCallId']);
+  const call = text(recordOf(toolCall)['toolCallId']);
   return { kind: 'request', session, permission: method === 'session/request_permission', call };
 }
 
 /** The agent's name in its answer to `initialize`. */
 export function readAgent(value: unknown): string | undefined {
-  return wordOf(recordOf(recordOf(value)['agentInfo'])['name']);
+  return text(recordOf(recordOf(value)['agentInfo'])['name']);
 }
 
 /** The JSON-RPC connection inside what the SDK gives: private in TypeScript only, and in up to 0.19 for good. */

@@ -1,5 +1,5 @@
-import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
-import { readAnswer, recordOf, withMeta, wordOf } from '../acp-protocol.ts';
+import { afterSettled, text, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { readAnswer, recordOf, withMeta } from '../acp-protocol.ts';
 import {
   readAgent,
   readConnection,
@@ -120,7 +120,7 @@ interface Prompt {
 
 function prompt({ client, id, params }: Prompt, tap: Tap<AcpNative>, send: Send): unknown {
   const { sessionId, prompt: input } = recordOf(params);
-  const session = wordOf(sessionId);
+  const session = text(sessionId);
   if (session === undefined) return send(params);
   const run = tap.mint();
   return tap.run(run, [client], () =>

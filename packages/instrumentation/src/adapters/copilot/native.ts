@@ -1,4 +1,6 @@
 import type { Millis, Remote, RunId, Usage } from '../../adapter.ts';
+import { isRecord, text } from '../../adapter.ts';
+export { count, isRecord, text } from '../../adapter.ts';
 
 /** What is observed of Copilot: a `CopilotClient` of `@github/copilot-sdk`, by its shape. */
 export interface CopilotClient {
@@ -154,18 +156,6 @@ export function readUrl(value: unknown): { readonly url: string; readonly host: 
   return protocol === 'https:' || protocol === 'http:'
     ? { url: `${protocol}//${host}${pathname}`, host: hostname }
     : undefined;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-export function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 /** A status, or a short word; an engine's sentences may quote a user. */

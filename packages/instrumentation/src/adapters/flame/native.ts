@@ -1,4 +1,6 @@
 import type { Millis, RunId } from '../../adapter.ts';
+import { isRecord, text } from '../../adapter.ts';
+export { isRecord } from '../../adapter.ts';
 
 /**
  * What is observed of Flame: a gRPC client of its `flame.v1.Frontend` service, made with `@grpc/grpc-js` from any
@@ -165,12 +167,4 @@ export function readTarget(target: string): { readonly address: string; readonly
 function member(value: unknown, ...names: readonly string[]): unknown {
   if (!isRecord(value)) return undefined;
   return names.map((name) => value[name]).find((found) => found !== undefined && found !== null);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

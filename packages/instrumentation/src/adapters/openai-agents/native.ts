@@ -1,4 +1,6 @@
 import type { Outcome, RunId, Usage } from '../../adapter.ts';
+import { count, isRecord, text } from '../../adapter.ts';
+export { isRecord, text } from '../../adapter.ts';
 
 /**
  * What is observed of OpenAI Agents: the `Runner` class of `@openai/agents-core`. By its shape, so that nobody needs
@@ -267,22 +269,10 @@ function readFinish(raw: Record<string, unknown> | undefined, output: unknown): 
   return calls ? 'tool_call' : 'stop';
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
 export function recordOf(value: unknown): Record<string, unknown> | undefined {
   return isRecord(value) ? value : undefined;
 }
 
 export function recordIn(value: unknown, key: string): Record<string, unknown> | undefined {
   return isRecord(value) ? recordOf(value[key]) : undefined;
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }

@@ -1,4 +1,6 @@
 import type { RunId, Usage } from '../../adapter.ts';
+import { count, isRecord, text } from '../../adapter.ts';
+export { isRecord, text } from '../../adapter.ts';
 
 /**
  * What is observed of Pi: an `AgentSession` of `@earendil-works/pi-coding-agent`. By its shape, so that every version
@@ -148,18 +150,6 @@ export function readModel(value: unknown): {
   if (!isRecord(value)) return { host: '' };
   const { id, provider, baseUrl } = value;
   return { id: text(id), provider: text(provider), host: hostOf(baseUrl) };
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 function hostOf(url: unknown): string {

@@ -1,5 +1,5 @@
-import type { Millis, RunId } from '../../adapter.ts';
-import { idOf, isRecord, readUpdate, recordOf, wordOf, type AcpAnswer, type AcpUpdate } from '../acp-protocol.ts';
+import { isRecord, text, type Millis, type RunId } from '../../adapter.ts';
+import { idOf, readUpdate, recordOf, type AcpAnswer, type AcpUpdate } from '../acp-protocol.ts';
 
 /** What is observed of Rivet: a `SandboxAgent` of `sandbox-agent`, one client of one daemon. By its shape. */
 export interface RivetClient {
@@ -74,7 +74,7 @@ export function readMessage(value: unknown): RivetMessage | undefined {
   if (!isRecord(value)) return undefined;
   const { method, params } = value;
   const request = idOf(value['id']);
-  const agentSession = wordOf(recordOf(params)['sessionId']);
+  const agentSession = text(recordOf(params)['sessionId']);
   switch (method) {
     case undefined:
       return request === undefined ? undefined : { kind: 'response', request };
@@ -100,7 +100,7 @@ export function readPermission(value: unknown): {
   readonly call: string | undefined;
 } {
   const { sessionId, toolCall } = recordOf(value);
-  return { agentSession: wordOf(sessionId), call: wordOf(recordOf(toolCall)['toolCallId']) };
+  return { agentSession: text(sessionId), call: text(recordOf(toolCall)['toolCallId']) };
 }
 
 /** Where a client's daemon listens. */

@@ -1,5 +1,5 @@
-import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
-import { isRecord, nameFailure, readAnswer, recordOf, withMeta, wordOf } from '../acp-protocol.ts';
+import { afterSettled, isRecord, text, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { nameFailure, readAnswer, recordOf, withMeta } from '../acp-protocol.ts';
 import {
   readConnections,
   readEntry,
@@ -87,8 +87,8 @@ function observeConnection({ client, connection, id }: Seen, tap: Tap<RivetNativ
     wrapMethod(connection, 'sendSessionMethod', (proceed, args) => {
       const run = tap.here();
       if (args[1] === 'session/prompt' && typeof run === 'string') {
-        const agentSession = wordOf(readEntry(connection, 'sessionByLocalId', args[0]));
-        const agent = wordOf(Reflect.get(connection, 'agent'));
+        const agentSession = text(readEntry(connection, 'sessionByLocalId', args[0]));
+        const agent = text(Reflect.get(connection, 'agent'));
         tap.deliver({ kind: 'bound', run, connection: id, agentSession, agent, server: readServer(client) });
       }
       return proceed(...args);
