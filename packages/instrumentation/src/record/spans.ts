@@ -57,6 +57,10 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     return span;
   }
 
+  records(span: Span): boolean {
+    return span.isRecording() || this.#options.listeners.some((listener) => listener.wantsCalls?.());
+  }
+
   identify(run: Run, at: Millis): void {
     const { span, session } = run;
     if (!span) return;
