@@ -44,6 +44,12 @@ export interface Scope {
   readonly span?: string | undefined;
 }
 
+/** Where something executes. */
+export interface Place extends Scope {
+  /** Whether the run's calls are recorded. Where not (it is not sampled, and nobody measures), none need be told. */
+  readonly isRecorded: boolean;
+}
+
 /** Headers to send along: `traceparent` and what else the configured propagator writes. */
 export type Carrier = Readonly<Record<string, string>>;
 
@@ -81,7 +87,9 @@ export interface Tap<Native> {
   /** The innermost open run executing here: its id where it is this attachment's, `null` where it is another's. */
   here(): RunId | null | undefined;
   /** The innermost open run of this attachment executing here, and the call of it that is at work, if any. */
-  place(): Scope | undefined;
+  place(): Place | undefined;
+  /** Whether tracing is switched off here: nothing that is called here becomes a run. */
+  isSuppressed(): boolean;
   /** A new id for a run. */
   mint(): RunId;
   /** Keeps the context that is active now under a name, for runs whose start comes in another one. */

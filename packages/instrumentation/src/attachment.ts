@@ -6,6 +6,7 @@ import type {
   CallerName,
   Destination,
   Millis,
+  Place,
   RunEvent,
   RunId,
   RunStart,
@@ -156,10 +157,14 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     return run.attachment === this.#identity ? run.id : null;
   }
 
-  place(): Scope | undefined {
+  place(): Place | undefined {
     const run = frameIn(activeContext())?.run;
     if (run?.attachment !== this.#identity || run.phase() !== 'open') return undefined;
-    return { run: run.id, call: run.call };
+    return { run: run.id, call: run.call, isRecorded: this.#runs.get(run.id)?.isRecorded === true };
+  }
+
+  isSuppressed(): boolean {
+    return isTracingSuppressed(activeContext());
   }
 
   mint(): RunId {

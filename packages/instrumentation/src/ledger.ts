@@ -60,7 +60,7 @@ export class Ledger {
 }
 
 /** The API hands out a proxy that stays the same when the provider behind it is replaced. */
-export function delegateOf(provider: object): object {
+function delegateOf(provider: object): object {
   const getDelegate: unknown = Reflect.get(provider, 'getDelegate');
   const delegate: unknown = isFunction(getDelegate) ? getDelegate.call(provider) : undefined;
   return isObject(delegate) ? delegate : provider;

@@ -1,7 +1,10 @@
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { observe } from './observe.ts';
+import { observe, type ObserveOptions } from './observe.ts';
 import { currentSession, withSession } from './session/active-session.ts';
 import { script, scriptedAdapter } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
@@ -384,15 +387,36 @@ describe('the tap', () => {
     tap.run('r', [], () => {
       expect(tap.place()).toBeUndefined();
       say({ type: 'run.start', run: 'r' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
-      expect(tap.place()).toEqual({ run: 'r', call: undefined });
+      expect(tap.place()).toMatchObject({ run: 'r', call: undefined });
       tap.inside({ run: 'r', call: 't' }, () => {
-        expect(tap.place()).toEqual({ run: 'r', call: 't' });
+        expect(tap.place()).toMatchObject({ run: 'r', call: 't' });
         expect(other.tap.place()).toBeUndefined();
         tap.outside(() => expect(tap.place()).toBeUndefined());
       });
       say({ type: 'run.end', run: 'r', outcome: ok });
       expect(tap.place()).toBeUndefined();
     });
+  });
+
+  test('says whether the calls of the run are recorded: where it is sampled, or somebody measures', () => {
+    const isRecorded = (options: ObserveOptions): boolean | undefined => {
+      const { tap, say } = script(options);
+      return tap.run('r', [], () => {
+        say({ type: 'run.start', run: 'r' });
+        return tap.place()?.isRecorded;
+      });
+    };
+    const unsampled = new BasicTracerProvider({ sampler: new AlwaysOffSampler() });
+    expect(isRecorded({})).toBe(true);
+    expect(isRecorded({ tracerProvider: unsampled })).toBe(false);
+    expect(isRecorded({ tracerProvider: unsampled, meterProvider: new MeterProvider() })).toBe(true);
+    expect(isRecorded({ tracerProvider: unsampled, stampOnly: true })).toBe(true);
+  });
+
+  test('says where tracing is suppressed', () => {
+    const { tap } = script();
+    expect(tap.isSuppressed()).toBe(false);
+    expect(context.with(suppressTracing(ROOT_CONTEXT), () => tap.isSuppressed())).toBe(true);
   });
 
   test('follows a lazy stream: every step of it runs in its scope', async () => {

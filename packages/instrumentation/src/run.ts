@@ -45,6 +45,8 @@ export interface Call {
 export interface Recorder {
   /** The run has begun. Returns its span. */
   startRun(run: Run, event: RunStart, at: Millis): Span;
+  /** Whether anybody hears of the calls of the run with this span; absent: somebody does. */
+  records?(span: Span): boolean;
   /** The run's session is known, or known to have no id. Once for each run. */
   identify(run: Run, at: Millis): void;
   /** The engine has said, after the start, what it calls the conversation. */
@@ -71,6 +73,8 @@ export interface Recorder {
 /** What a listener beside the spans hears of the same. */
 export interface RunListener {
   identified?(run: Run, at: Millis): void;
+  /** Whether it wants to hear of calls in runs that are not sampled. */
+  wantsCalls?(): boolean;
   rejected?(engine: string, source: SessionSource): void;
   callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
   runEnded?(run: Run, outcome: Outcome, at: Millis): void;
@@ -126,6 +130,8 @@ export class Run {
   /** 1 for the session's first turn; undefined for nested runs, upkeep and runs without a session. */
   turn: number | undefined;
   lastEventAt: Millis;
+  /** Whether anybody hears of its calls. */
+  isRecorded = true;
   isWaiting = false;
   readonly #attachment: object;
   readonly #recorder: Recorder;
@@ -195,6 +201,7 @@ export class Run {
     this.#offer(event.session, event.engineSession);
     if (event.previousSession !== undefined && this.ownsSession) this.session.continues(event.previousSession);
     this.#span = this.#recorder.startRun(this, event, this.startedAt);
+    this.isRecorded = this.#recorder.records?.(this.#span) ?? true;
     this.session.whenKnown(() => this.#identify());
   }
 

@@ -1,6 +1,6 @@
 import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { AttachmentSettings } from './attachment.ts';
-import { delegateOf, Ledger } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { contentOption, type ContentOption } from './record/content.ts';
 import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo } from './record/events.ts';
 import { MetricsListener } from './record/metrics.ts';
@@ -83,18 +83,13 @@ export function settingsOf(
   };
 }
 
-/** The tracer of the provider that is there at the time: asked for again only when that is another one. */
+/** The tracer of the provider that is there at the time. The API's own follows what is registered behind it. */
 function tracerOf(provider: () => TracerProvider): () => Tracer {
-  let from: object | undefined;
-  let tracer: Tracer | undefined;
+  let known: { readonly provider: TracerProvider; readonly tracer: Tracer } | undefined;
   return () => {
     const current = provider();
-    const owner = delegateOf(current);
-    if (tracer === undefined || owner !== from) {
-      from = owner;
-      tracer = current.getTracer(SCOPE_NAME, VERSION);
-    }
-    return tracer;
+    if (known?.provider !== current) known = { provider: current, tracer: current.getTracer(SCOPE_NAME, VERSION) };
+    return known.tracer;
   };
 }
 

@@ -29,6 +29,10 @@ export class MetricsListener implements RunListener {
     this.#provider = provider;
   }
 
+  wantsCalls(): boolean {
+    return this.#instruments() !== undefined;
+  }
+
   identified(run: Run): void {
     this.#instruments()?.resolved.add(1, {
       [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',

@@ -57,6 +57,10 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     return span;
   }
 
+  records(span: Span): boolean {
+    return span.isRecording() || this.#options.listeners.some((listener) => listener.wantsCalls?.());
+  }
+
   identify(run: Run, at: Millis): void {
     const { span, session } = run;
     if (!span) return;
@@ -218,23 +222,23 @@ function described(
 }
 
 function responseAttributes(end: ModelEnd): Attributes {
-  const attributes = usageAttributes(end.usage);
-  if (end.response !== undefined) attributes[semconv.ATTR_GEN_AI_RESPONSE_ID] = end.response;
-  if (end.model !== undefined) attributes[semconv.ATTR_GEN_AI_RESPONSE_MODEL] = end.model;
-  if (end.finish) attributes[semconv.ATTR_GEN_AI_RESPONSE_FINISH_REASONS] = [...end.finish];
-  return attributes;
+  return {
+    ...usageAttributes(end.usage),
+    [semconv.ATTR_GEN_AI_RESPONSE_ID]: end.response,
+    [semconv.ATTR_GEN_AI_RESPONSE_MODEL]: end.model,
+    [semconv.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: end.finish && [...end.finish],
+  };
 }
 
-function usageAttributes(usage: Usage | undefined): Attributes {
-  const attributes: Attributes = {};
-  if (!usage) return attributes;
-  const { input, output, cacheRead, cacheWrite, reasoning } = usage;
-  if (input !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_INPUT_TOKENS] = input;
-  if (output !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS] = output;
-  if (cacheRead !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = cacheRead;
-  if (cacheWrite !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = cacheWrite;
-  if (reasoning !== undefined) attributes[semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = reasoning;
-  return attributes;
+/** Undefined values are not recorded by the SDK. */
+function usageAttributes(usage: Usage = {}): Attributes {
+  return {
+    [semconv.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: usage.input,
+    [semconv.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: usage.output,
+    [semconv.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: usage.cacheRead,
+    [semconv.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS]: usage.cacheWrite,
+    [semconv.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: usage.reasoning,
+  };
 }
 
 function costAttributes(cost: Cost | undefined): Attributes {

@@ -21,7 +21,7 @@ export function observeGuardrails(tap: OpenAITap, hooks: PassingHooks): (...owne
     hooks.once(guardrail, (hooked) => [
       wrapMethod(hooked, method, (proceed, args) => {
         const place = tap.place();
-        if (!place || place.call?.startsWith(GUARDRAIL)) return proceed(...args);
+        if (!place?.isRecorded || place.call?.startsWith(GUARDRAIL)) return proceed(...args);
         const { run, call: within } = place;
         calls += 1;
         const call = `${GUARDRAIL}${calls}`;

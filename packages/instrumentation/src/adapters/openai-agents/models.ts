@@ -28,7 +28,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
   /** Opens the call, unless another one is at work here: a model that decorates another is one call, not two. */
   const open = (model: object, request: unknown): OpenedCall | undefined => {
     const place = tap.place();
-    if (!place || isModelCall(place.call)) return undefined;
+    if (!place?.isRecorded || isModelCall(place.call)) return undefined;
     calls += 1;
     return {
       run: place.run,

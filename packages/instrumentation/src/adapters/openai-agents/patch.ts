@@ -35,6 +35,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
   const lookAtGuardrails = observeGuardrails(tap, hooks);
 
   const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
+    if (tap.isSuppressed()) return proceed(...args);
     const [agent, input, options] = args;
     const state = readState(input);
     const session = sessionOf(options);

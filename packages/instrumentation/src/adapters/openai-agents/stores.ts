@@ -28,6 +28,7 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
       const running = storeRun.getStore();
       if (running) running.runContext ??= runContextOf(operation, args);
       const given = within === undefined && !own() ? withoutContext(operation, args, store) : args;
+      if (!place.isRecorded) return proceed(...given);
       calls += 1;
       const call = `${prefixOf(operation)}${calls}`;
       return tap.around({ kind: 'step', run, call, within, step: 'session', name: operation.name }, () =>
