@@ -26,7 +26,8 @@ export interface ProgramOptions {
 
 /** Runs Node with these arguments to its end. */
 export async function runNode(argv: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
-  const { NODE_OPTIONS: _options, VITEST: _vitest, NODE_ENV: _env, ...inherited } = process.env;
+  // pnpm's NODE_PATH would let a program find what it has not installed.
+  const { NODE_OPTIONS: _options, NODE_PATH: _path, VITEST: _vitest, NODE_ENV: _env, ...inherited } = process.env;
   const child = spawn(options.node ?? process.execPath, argv, {
     cwd: options.cwd ?? root,
     env: { ...inherited, ...options.env },
