@@ -1,0 +1,84 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { root } from '../program.ts';
+import { LINES, NODES, PI } from './lines.ts';
+import { npmInstall, pack } from './npm.ts';
+
+/** One line, installed into two folders. */
+export interface InstalledLine {
+  readonly name: string;
+  readonly withoutEngine: string;
+  readonly withPi: string;
+  /** What npm wrote on its standard error. */
+  readonly complaints: string;
+}
+
+/** What the tests of this project share: it is installed once. */
+export interface Installation {
+  readonly tarballs: readonly string[];
+  readonly lines: readonly InstalledLine[];
+  /** The programs of the Node versions, in the order of NODES. */
+  readonly nodes: readonly { readonly version: string; readonly path: string }[];
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly installation: Installation;
+  }
+}
+
+const home: Promise<string> = mkdtemp(join(tmpdir(), 'turnkeeper-packed-'));
+
+/** Packs both packages and installs them with npm beside each line of OpenTelemetry, in fresh folders. */
+export async function setup({ provide }: TestProject): Promise<void> {
+  const folder = await home;
+  const tarballs = await Promise.all(
+    ['instrumentation', 'check'].map((name) => pack(join(root, 'packages', name), folder)),
+  );
+  const [nodes, ...lines] = await Promise.all([
+    installNodes(join(folder, 'nodes')),
+    ...LINES.map((line, index) => installLine(join(folder, `line-${index}`), line, tarballs)),
+  ]);
+  provide('installation', { tarballs, lines, nodes });
+}
+
+export async function teardown(): Promise<void> {
+  await rm(await home, { recursive: true, force: true });
+}
+
+async function installLine(
+  folder: string,
+  { name, packages }: (typeof LINES)[number],
+  tarballs: readonly string[],
+): Promise<InstalledLine> {
+  const [withoutEngine, withPi] = [join(folder, 'without-engine'), join(folder, 'with-pi')];
+  const programs = join(root, 'test/packed/programs');
+  const complaints = await Promise.all([
+    installFolder(withoutEngine, [...packages, ...tarballs]),
+    installFolder(withPi, [...packages, ...tarballs, PI]),
+  ]);
+  await Promise.all([withoutEngine, withPi].map((project) => cp(programs, project, { recursive: true })));
+  return { name, withoutEngine, withPi, complaints: complaints.join('') };
+}
+
+async function installFolder(folder: string, packages: readonly string[]): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return npmInstall(folder, packages);
+}
+
+/** The package `node` brings a platform's own, which holds the program. */
+async function installNodes(folder: string): Promise<Installation['nodes']> {
+  await mkdir(folder);
+  const others = NODES.filter((version) => version !== process.versions.node);
+  const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  await npmInstall(
+    folder,
+    others.map((version) => `node-${version}@npm:${platform}@${version}`),
+  );
+  return NODES.map((version) => ({
+    version,
+    path: others.includes(version) ? join(folder, `node_modules/node-${version}/bin/node`) : process.execPath,
+  }));
+}
