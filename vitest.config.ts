@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'test',
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: ['test/packed/**'],
+          exclude: ['test/packed/**', 'test/collector/**'],
           testTimeout: 60_000,
         },
       },
