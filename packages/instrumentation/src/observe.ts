@@ -106,6 +106,8 @@ function observationsOf(target: object): Map<string, MarkedObservation> {
   const existing: unknown = Object.hasOwn(target, OBSERVED) ? Reflect.get(target, OBSERVED) : undefined;
   if (existing instanceof Map) return existing;
   const observations = new Map<string, MarkedObservation>();
-  Reflect.defineProperty(target, OBSERVED, { value: observations, configurable: true });
+  if (!Reflect.defineProperty(target, OBSERVED, { value: observations, configurable: true })) {
+    throw new Error('it is frozen or sealed, so it cannot be marked as observed, nor its methods wrapped');
+  }
   return observations;
 }
