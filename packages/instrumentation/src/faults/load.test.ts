@@ -2,6 +2,7 @@
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Clock } from '../clock.ts';
 import { withSession } from '../session/active-session.ts';
 import { attachScripted } from '../testing/attached.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
@@ -129,6 +130,23 @@ describe('a clock', () => {
     turn('two');
     const [one, two] = tracing.capture.spans.toSorted((a, b) => a.order - b.order);
     expect(Number(one!.start - two!.start) / 1e9).toBeCloseTo(3_600, -1);
+  });
+
+  test.each([1, 2])('that is read across %d pauses of the process is right all the same', (pauses) => {
+    const now = Date.now.bind(Date);
+    let left = pauses;
+    vi.spyOn(Date, 'now').mockImplementation(() => {
+      const read = now();
+      const resume = performance.now() + (left > 0 ? 20 : 0);
+      left -= 1;
+      while (performance.now() < resume);
+      return read;
+    });
+    const clock = new Clock();
+    expect(Math.abs(clock.now() - now())).toBeLessThan(3);
+    left = pauses;
+    clock.anchor();
+    expect(Math.abs(clock.now() - now())).toBeLessThan(3);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 0])('of an engine’s that says %d makes no odd span', (at) => {
