@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { root } from '../program.ts';
-import { LINES, NODES, PI } from './lines.ts';
+import { ENGINES, LINES, NODES } from './lines.ts';
 import { npmInstall, pack } from './npm.ts';
 
 /** One line, installed into two folders. */
 export interface InstalledLine {
   readonly name: string;
   readonly withoutEngine: string;
-  readonly withPi: string;
+  readonly withEngines: string;
   /** What npm wrote on its standard error. */
   readonly complaints: string;
 }
@@ -53,14 +53,14 @@ async function installLine(
   { name, packages }: (typeof LINES)[number],
   tarballs: readonly string[],
 ): Promise<InstalledLine> {
-  const [withoutEngine, withPi] = [join(folder, 'without-engine'), join(folder, 'with-pi')];
+  const [withoutEngine, withEngines] = [join(folder, 'without-engine'), join(folder, 'with-engines')];
   const programs = join(root, 'test/packed/programs');
   const complaints = await Promise.all([
     installFolder(withoutEngine, [...packages, ...tarballs]),
-    installFolder(withPi, [...packages, ...tarballs, PI]),
+    installFolder(withEngines, [...packages, ...tarballs, ...ENGINES]),
   ]);
-  await Promise.all([withoutEngine, withPi].map((project) => cp(programs, project, { recursive: true })));
-  return { name, withoutEngine, withPi, complaints: complaints.join('') };
+  await Promise.all([withoutEngine, withEngines].map((project) => cp(programs, project, { recursive: true })));
+  return { name, withoutEngine, withEngines, complaints: complaints.join('') };
 }
 
 async function installFolder(folder: string, packages: readonly string[]): Promise<string> {

@@ -67,7 +67,7 @@ describe.each(lines)('$name', (line) => {
       await using received = await receive();
       await using server = await startModelServer({ script: ({ lastUserText }) => `You said ${lastUserText}` });
       const env = { ...received.env, ...(await openPiHome(received.folder, server)) };
-      const ended = await runNode(argv, { node: path, cwd: line.withPi, env });
+      const ended = await runNode(argv, { node: path, cwd: line.withEngines, env });
       expect(withoutNotices(ended)).toEqual({ status: 0, stdout: 'You said two\n', stderr: '' });
       const capture = await received.capture();
       expect(capture.tree()).toBe(
@@ -75,6 +75,29 @@ describe.each(lines)('$name', (line) => {
           'invoke_agent pi [session conv-42] run.start',
           '  chat test-model',
           'invoke_agent pi [session conv-42] run.start -> previous turn',
+          '  chat test-model',
+        ].join('\n'),
+      );
+      expect(capture).toPassChecks();
+    });
+
+    test.concurrent('with OpenAI Agents, required: register', async () => {
+      await using received = await receive();
+      await using server = await startModelServer({ script: ({ lastUserText }) => `You said ${lastUserText}` });
+      const openai = {
+        OPENAI_BASE_URL: `${server.url}/v1`,
+        OPENAI_API_KEY: 'none',
+        OPENAI_AGENTS_DISABLE_TRACING: '1',
+      };
+      const env = { ...received.env, ...openai };
+      const ended = await runNode([...REGISTER, 'openai-agents.cjs'], { node: path, cwd: line.withEngines, env });
+      expect(withoutNotices(ended)).toEqual({ status: 0, stdout: 'You said one\nYou said two\n', stderr: '' });
+      const capture = await received.capture();
+      expect(capture.tree()).toBe(
+        [
+          'invoke_agent Guide [session conv-42] run.start',
+          '  chat test-model',
+          'invoke_agent Guide [session conv-42] run.start -> previous turn',
           '  chat test-model',
         ].join('\n'),
       );

@@ -31,4 +31,9 @@ export const LINES: readonly Line[] = [
 /** The versions of Node that users have: the oldest that we take, the one we develop on, the newest. */
 export const NODES: readonly string[] = ['22.15.0', '24.21.0', '26.10.0'];
 
-export const PI = '@earendil-works/pi-coding-agent@0.87.1';
+/** Engines to observe: one of ES modules only, and one that can be required. */
+export const ENGINES: readonly string[] = [
+  '@earendil-works/pi-coding-agent@0.87.1',
+  '@openai/agents@0.20.0',
+  'zod@4.3.5',
+];
