@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,9 @@ import { captureFiles, type Capture } from '@turnkeeper/check';
 import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url));
+
+/** Where tests keep, from one run to the next, what is large or slow to make: in the user's cache. */
+export const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'turnkeeper');
 
 /** How a program went. */
 export interface Ended {

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { root } from '../program.ts';
+import { cache, root } from '../program.ts';
 
 /** Where the configurations are. */
 export const configurations: string = join(root, 'examples/collector');
@@ -22,7 +22,6 @@ export const hasGo: boolean = spawnSync('go', ['version']).status === 0;
 export async function buildCollector(): Promise<string> {
   const recipe = await readFile(join(configurations, 'builder.yaml'), 'utf8');
   const key = createHash('sha256').update(recipe).digest('hex').slice(0, 16);
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'turnkeeper');
   const built = join(cache, `collector-${key}`);
   if (await exists(built)) return built;
   const [, builder] = /go run (\S+)/.exec(recipe) ?? [];

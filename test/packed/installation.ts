@@ -1,8 +1,9 @@
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { root } from '../program.ts';
+import { cache, root } from '../program.ts';
 import { ENGINES, LINES, NODES } from './lines.ts';
 import { npmInstall, pack } from './npm.ts';
 
@@ -38,7 +39,7 @@ export async function setup({ provide }: TestProject): Promise<void> {
     ['instrumentation', 'check'].map((name) => pack(join(root, 'packages', name), folder)),
   );
   const [nodes, ...lines] = await Promise.all([
-    installNodes(join(folder, 'nodes')),
+    Promise.all(NODES.map(installNode)),
     ...LINES.map((line, index) => installLine(join(folder, `line-${index}`), line, tarballs)),
   ]);
   provide('installation', { tarballs, lines, nodes });
@@ -68,17 +69,17 @@ async function installFolder(folder: string, packages: readonly string[]): Promi
   return npmInstall(folder, packages);
 }
 
-/** The package `node` brings a platform's own, which holds the program. */
-async function installNodes(folder: string): Promise<Installation['nodes']> {
-  await mkdir(folder);
-  const others = NODES.filter((version) => version !== process.versions.node);
-  const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
-  await npmInstall(
-    folder,
-    others.map((version) => `node-${version}@npm:${platform}@${version}`),
-  );
-  return NODES.map((version) => ({
-    version,
-    path: others.includes(version) ? join(folder, `node_modules/node-${version}/bin/node`) : process.execPath,
-  }));
+/** The package `node` brings a platform's own, which holds the program: 100 MB that never change, so they are kept. */
+async function installNode(version: string): Promise<Installation['nodes'][number]> {
+  if (version === process.versions.node) return { version, path: process.execPath };
+  const folder = join(cache, `node-${version}`);
+  const path = join(folder, 'node_modules/node/bin/node');
+  if (!existsSync(path)) {
+    const fresh = `${folder}.${process.pid}`;
+    const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+    await installFolder(fresh, [`node@npm:${platform}@${version}`]);
+    // Whole or not at all, whoever installs beside this.
+    await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }));
+  }
+  return { version, path };
 }
