@@ -57,6 +57,9 @@ describe('packages', () => {
 describe('documents', () => {
   const documents = [
     'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'examples/collector/README.md',
     ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
   ].filter((name) => name.endsWith('.md'));
 

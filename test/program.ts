@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,9 @@ import { captureFiles, type Capture } from '@turnkeeper/check';
 import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url));
+
+/** Where tests keep, from one run to the next, what is large or slow to make: in the user's cache. */
+export const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'turnkeeper');
 
 /** How a program went. */
 export interface Ended {
@@ -26,7 +29,8 @@ export interface ProgramOptions {
 
 /** Runs Node with these arguments to its end. */
 export async function runNode(argv: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
-  const { NODE_OPTIONS: _options, VITEST: _vitest, NODE_ENV: _env, ...inherited } = process.env;
+  // pnpm's NODE_PATH would let a program find what it has not installed.
+  const { NODE_OPTIONS: _options, NODE_PATH: _path, VITEST: _vitest, NODE_ENV: _env, ...inherited } = process.env;
   const child = spawn(options.node ?? process.execPath, argv, {
     cwd: options.cwd ?? root,
     env: { ...inherited, ...options.env },

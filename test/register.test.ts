@@ -150,7 +150,11 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
   });
 
-  test('says what to install where sdk-node is missing, and lets the program run', async () => {
+  test.each([
+    { present: ['api', 'instrumentation'], install: '@opentelemetry/sdk-node' },
+    { present: ['api'], install: '@opentelemetry/instrumentation' },
+    { present: [], install: '@opentelemetry/api @opentelemetry/instrumentation' },
+  ])('with no more than $present installed says once to install $install, and lets the program run', async (given) => {
     const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-test-'));
     try {
       const modules = join(folder, 'node_modules');
@@ -158,16 +162,29 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
       await mkdir(join(modules, '@opentelemetry'), { recursive: true });
       await cp(join(root, 'packages/instrumentation/dist'), join(installed, 'dist'), { recursive: true });
       await cp(join(root, 'packages/instrumentation/package.json'), join(installed, 'package.json'));
-      for (const name of ['api', 'instrumentation']) {
+      for (const name of given.present) {
         await symlink(join(root, 'node_modules/@opentelemetry', name), join(modules, '@opentelemetry', name));
       }
       await writeFile(join(folder, 'app.mjs'), "console.log('the program runs')\n");
       const ended = await runNode([...register, 'app.mjs'], { cwd: folder });
       expect(ended).toMatchObject({ status: 0, stdout: 'the program runs\n' });
-      expect(ended.stderr).toContain('npm install @opentelemetry/sdk-node');
+      expect(ended.stderr.match(/TurnkeeperWarning/g)).toHaveLength(1);
+      expect(ended.stderr).toContain(`npm install ${given.install}\n`);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  test('says that Node is too old where it is, and lets the program run', async () => {
+    await using received = await receive();
+    const old = join(received.folder, 'old-node.mjs');
+    await writeFile(old, "Object.defineProperty(process.versions, 'node', { value: '22.14.0' });\n");
+    const ended = await runNode(['--import', old, ...register, '--eval', "console.log('the program runs')"], {
+      env: received.env,
+    });
+    expect(ended).toMatchObject({ status: 0, stdout: 'the program runs\n' });
+    expect(ended.stderr.match(/TurnkeeperWarning/g)).toHaveLength(1);
+    expect(ended.stderr).toContain('Node 22.14.0 is too old: use Node 22.15 or later');
   });
 });
 

@@ -2,13 +2,13 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import { SessionSpanProcessor, TurnkeeperInstrumentation } from '@turnkeeper/instrumentation';
 
 const sdk = new NodeSDK({
   serviceName: 'copilot-example',
   instrumentations: [new TurnkeeperInstrumentation(), new UndiciInstrumentation()],
-  spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor(new OTLPTraceExporter()))],
+  spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }))],
 });
 sdk.start();
 process.once('beforeExit', () => void sdk.shutdown());

@@ -22,7 +22,9 @@ for (const [name, load] of Object.entries(PARTS)) {
   const part = await load();
   for (const line of await part({ quick })) {
     lines.push(line);
-    console.error(`${line.ratio.toFixed(3)} (at most ${line.limit}) ${line.name}: ${line.own} for ${line.base} ${line.unit}`);
+    console.error(
+      `${line.ratio.toFixed(3)} (at most ${line.limit}) ${line.name}: ${line.own} for ${line.base} ${line.unit}`,
+    );
     for (const other of line.others) console.error(`${other.ratio.toFixed(3)} ${other.name}`);
   }
 }

@@ -23,6 +23,7 @@ import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
 import { activeContext, frameIn, runInContext } from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
+import { isSessionId } from './session/session-id.ts';
 import { sessionOfRun } from './session/session-of-run.ts';
 import type { LateLimits, Session } from './session/session.ts';
 import { isTracingSuppressed } from './suppression.ts';
@@ -97,7 +98,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     if (this.#stopped) return;
     try {
       const at = this.#clock.now();
-      for (const event of this.#adapter.translate(native, this.#state)) this.#receive(event, event.at ?? at);
+      for (const event of this.#adapter.translate(native, this.#state)) {
+        // An engine's own time may be no time at all.
+        this.#receive(event, Number.isFinite(event.at) ? (event.at ?? at) : at);
+      }
     } catch (error) {
       this.#report('translate', error);
     }
@@ -242,7 +246,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     run.begin(event, at);
     this.#remember(event.session, run.session);
     if (!run.session.isSettled && run.ownsSession) {
-      this.#after(this.#settings.late.deadlineMillis, () => this.#settle(run));
+      run.session.whenKnown(this.#after(this.#settings.late.deadlineMillis, () => this.#settle(run)));
     }
   }
 
@@ -255,8 +259,11 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       return;
     }
     if (event.type === 'run.end') this.#settle(run);
-    run.handle(event, at);
-    if (!run.isOpen && !run.isPending) this.#runs.remove(run);
+    try {
+      run.handle(event, at);
+    } finally {
+      if (!run.isOpen && !run.isPending) this.#runs.remove(run);
+    }
   }
 
   /** A run in the shadow of one that is over does not belong in it: it starts where that one did. */
@@ -283,7 +290,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #remember(engineSession: string | undefined, session: Session): void {
-    if (engineSession === undefined) return;
+    if (!isSessionId(engineSession)) return;
     this.#sessions.delete(engineSession);
     this.#sessions.set(engineSession, session);
     keepAtMost(MAX_SESSIONS, this.#sessions);

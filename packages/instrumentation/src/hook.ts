@@ -4,8 +4,7 @@
  */
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { diag } from '@opentelemetry/api';
-import { engineBundles, enginePackages } from './instrumentation.ts';
+import { missingRequirement, warn } from './requirements.ts';
 
 /** What import-in-the-middle 3.3 and later has; older copies have the asynchronous hook only. */
 interface SynchronousHook {
@@ -13,11 +12,15 @@ interface SynchronousHook {
   register(options: { readonly include: readonly (string | RegExp)[] }): void;
 }
 
-try {
-  await install([...enginePackages(), ...engineBundles()]);
-} catch (error) {
-  diag.error('turnkeeper: the module hook cannot be installed; engines that are ES modules are not observed', error);
-}
+const missing = missingRequirement();
+if (missing === undefined) {
+  try {
+    const { engineBundles, enginePackages } = await import('./instrumentation.ts');
+    await install([...enginePackages(), ...engineBundles()]);
+  } catch (error) {
+    warn(`engines that are ES modules are not observed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+} else warn(`nothing is observed: ${missing}`);
 
 async function install(include: readonly (string | RegExp)[]): Promise<void> {
   // The very copy that @opentelemetry/instrumentation listens to.

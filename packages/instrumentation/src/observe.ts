@@ -104,5 +104,8 @@ function attach<Target extends object, Native, State>(
 
 /** The observations of this very target: one that it inherits through its prototype is another's. */
 function observationsOf(target: object): Map<string, MarkedObservation> {
+  if (!Object.isExtensible(target) && !Object.hasOwn(target, OBSERVED)) {
+    throw new Error('it is frozen or sealed, so it cannot be marked as observed, nor its methods wrapped');
+  }
   return keptOn(target, OBSERVED, isMap<string, MarkedObservation>, () => new Map());
 }

@@ -5,20 +5,31 @@
 import './hook.ts';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { TurnkeeperInstrumentation } from './instrumentation.ts';
-import { createSdk, type Sdk } from './sdk/create-sdk.ts';
-import { readVariables } from './sdk/variables.ts';
+import { missingRequirement, warn } from './requirements.ts';
+import type { Sdk } from './sdk/create-sdk.ts';
 
-const options = readVariables(process.env, warn);
-const instrumentation = new TurnkeeperInstrumentation(options.config);
-try {
-  const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
-  if (sdk) {
-    sdk.start();
-    shutDownAtTheEnd(sdk);
+// The hook has said what is missing.
+if (missingRequirement() === undefined) {
+  try {
+    await start();
+  } catch (error) {
+    warn(`nothing is exported: ${error instanceof Error ? error.message : String(error)}`);
   }
-} catch (error) {
-  warn(`nothing is exported: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+/** Loads late what needs packages that may be missing. */
+async function start(): Promise<void> {
+  const [{ TurnkeeperInstrumentation }, { createSdk }, { readVariables }] = await Promise.all([
+    import('./instrumentation.ts'),
+    import('./sdk/create-sdk.ts'),
+    import('./sdk/variables.ts'),
+  ]);
+  const options = readVariables(process.env, warn);
+  const instrumentation = new TurnkeeperInstrumentation(options.config);
+  const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
+  if (!sdk) return;
+  sdk.start();
+  shutDownAtTheEnd(sdk);
 }
 
 /** Beside this package, else where the program runs. */
@@ -52,8 +63,4 @@ function shutDownAtTheEnd(sdk: Sdk): void {
     };
     process.once(signal, () => void end());
   }
-}
-
-function warn(message: string): void {
-  process.emitWarning(message, { type: 'TurnkeeperWarning' });
 }

@@ -101,6 +101,9 @@ const KINDS: Readonly<Record<CallStart['type'], CallKind>> = {
   'step.start': 'step',
 };
 
+/** How many calls of one run are open; the oldest is closed as unfinished. */
+const MAX_OPEN_CALLS = 10_000;
+
 /** How many ended calls a run remembers, to tell a repeated signal from a new call. */
 const MAX_ENDED_CALLS = 10_000;
 
@@ -199,7 +202,7 @@ export class Run {
     this.lastEventAt = at;
     this.startedAt = Math.min(at, this.calledAt);
     this.#offer(event.session, event.engineSession);
-    if (event.previousSession !== undefined && this.ownsSession) this.session.continues(event.previousSession);
+    this.#continue(event.previousSession);
     this.#span = this.#recorder.startRun(this, event, this.startedAt);
     this.isRecorded = this.#recorder.records?.(this.#span) ?? true;
     this.session.whenKnown(() => this.#identify());
@@ -280,6 +283,13 @@ export class Run {
     if (this.#phase === 'pending') this.#phase = 'closed';
   }
 
+  #continue(previousId: string | undefined): void {
+    const problem = sessionIdProblem(previousId);
+    if (previousId === undefined || problem === 'absent') return;
+    if (problem !== undefined) this.#recorder.reject(this.engine, 'engine', problem);
+    else if (this.ownsSession) this.session.continues(previousId);
+  }
+
   #offer(stableId: string | undefined, volatileId: string | undefined): void {
     if (isSessionId(volatileId)) this.#volatileId ??= volatileId;
     const problem = badIdProblem(stableId);
@@ -296,6 +306,14 @@ export class Run {
     const span = this.#recorder.startCall(this, event, at, parent);
     const context = this.#frame(trace.setSpan(parent, span), kind, event.call);
     this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
+    if (this.#calls.size > MAX_OPEN_CALLS) this.#closeOldest(at);
+  }
+
+  #closeOldest(at: Millis): void {
+    const oldest = this.#calls.values().next();
+    if (oldest.done) return;
+    this.#calls.delete(oldest.value.id);
+    this.#recorder.endCall(this, oldest.value, { kind: 'error', type: 'unfinished' }, undefined, at);
   }
 
   #endCall(event: CallEnd, at: Millis): void {

@@ -80,5 +80,10 @@ export function afterSettled(
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  try {
+    return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  } catch {
+    // A proxy that lets nobody look at it: the host gets it as it is.
+    return false;
+  }
 }

@@ -34,6 +34,7 @@ export const w3c: TextMapPropagator = {
     let bytes = -1;
     for (const entry of propagation.getBaggage(from)?.getAllEntries() ?? []) {
       const pair = writePair(...entry);
+      if (pair === undefined) continue;
       const length = Buffer.byteLength(pair);
       // Whole pairs, as many as are allowed.
       if (pairs.length === MAX_BAGGAGE_PAIRS) break;
@@ -77,24 +78,33 @@ function extractSpan(into: Context, carrier: unknown, getter: TextMapGetter): Co
   });
 }
 
-/** A header that came several times is one list; of a `traceparent`, that makes none. */
+/** A header that came several times is one list; of a `traceparent`, that makes none. What is no text is not there. */
 function read(carrier: unknown, getter: TextMapGetter, field: string): string {
-  const value = getter.get(carrier, field) ?? '';
-  return (Array.isArray(value) ? value.join(',') : value).trim();
+  const value: unknown = getter.get(carrier, field);
+  const text: unknown = Array.isArray(value) ? value.join(',') : value;
+  return typeof text === 'string' ? text.trim() : '';
 }
 
-function writePair(name: string, { value, metadata }: BaggageEntry): string {
-  const pair = `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
-  return metadata === undefined ? pair : `${pair};${metadata.toString()}`;
+/** Undefined for half a character, which cannot be encoded: the rest of the baggage can. */
+function writePair(name: string, { value, metadata }: BaggageEntry): string | undefined {
+  try {
+    const pair = `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+    return metadata === undefined ? pair : `${pair};${metadata.toString()}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One pair, or nothing where its percent-encoding is broken: the rest of the header is still good. */
 function readPair(pair: string): [string, BaggageEntry][] {
-  const [, name, value, metadata] = /^\s*([^=;]+?)\s*=\s*([^;]*?)\s*(?:;(.*))?$/.exec(pair) ?? [];
-  if (name === undefined || value === undefined) return [];
+  // By hand: a pattern with white space around names takes minutes for a header of white space.
+  const [definition = '', ...properties] = pair.split(';');
+  const equals = definition.indexOf('=');
+  const name = definition.slice(0, Math.max(0, equals)).trim();
+  if (name === '') return [];
   try {
-    const entry = { value: decodeURIComponent(value) };
-    const rest = metadata === undefined ? {} : { metadata: baggageEntryMetadataFromString(metadata) };
+    const entry = { value: decodeURIComponent(definition.slice(equals + 1).trim()) };
+    const rest = properties.length === 0 ? {} : { metadata: baggageEntryMetadataFromString(properties.join(';')) };
     return [[decodeURIComponent(name), { ...entry, ...rest }]];
   } catch {
     return [];

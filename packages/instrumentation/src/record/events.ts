@@ -104,25 +104,26 @@ export class EventsListener implements RunListener {
   }
 
   identified(run: Run, at: Millis): void {
-    const { session, span } = run;
-    const logger = this.#logger();
-    if (logger) {
-      const timestamp = toHrTime(at);
-      const context = span ? trace.setSpan(run.base, span) : run.base;
-      if (session.id !== undefined && this.#ledger().isFirstOf(session.id)) {
-        logger.emit({
-          eventName: EVENT_SESSION_START,
-          attributes: sessionStartAttributes(session),
-          timestamp,
-          context,
-        });
-      }
-      logger.emit({ eventName: EVENT_RUN_START, attributes: runStartAttributes(run), timestamp, context });
+    try {
+      this.#log(run, at);
+    } finally {
+      const info = runInfo(run);
+      const published = channel(RUN_START_CHANNEL);
+      if (published.hasSubscribers) published.publish(info);
+      this.#onRunStart(info);
     }
-    const info = runInfo(run);
-    const published = channel(RUN_START_CHANNEL);
-    if (published.hasSubscribers) published.publish(info);
-    this.#onRunStart(info);
+  }
+
+  #log(run: Run, at: Millis): void {
+    const logger = this.#logger();
+    if (!logger) return;
+    const { session, span } = run;
+    const timestamp = toHrTime(at);
+    const context = span ? trace.setSpan(run.base, span) : run.base;
+    if (session.id !== undefined && this.#ledger().isFirstOf(session.id)) {
+      logger.emit({ eventName: EVENT_SESSION_START, attributes: sessionStartAttributes(session), timestamp, context });
+    }
+    logger.emit({ eventName: EVENT_RUN_START, attributes: runStartAttributes(run), timestamp, context });
   }
 
   sessionEnded(session: Session, at: Millis): void {

@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger.ts';
 import type { Run, RunListener } from '../run.ts';
 import type { Millis } from '../run-event.ts';
 import type { Session, SessionSource } from '../session/session.ts';
+import { tell } from './tell.ts';
 
 /** What a recorder works with. */
 export interface RunRecorderOptions {
@@ -24,11 +25,11 @@ export class RunRecorder {
   reject(engine: string, source: SessionSource, problem: string): void {
     const what = source === 'environment' ? 'TURNKEEPER_SESSION_ID' : `the ${source} session id`;
     this.#ledger().warnOnce(`${engine}: ${what} is ignored: ${problem}`);
-    for (const listener of this.listeners) listener.rejected?.(engine, source);
+    tell(this.listeners, (listener) => listener.rejected?.(engine, source));
   }
 
   endSession(session: Session, at: Millis): void {
-    for (const listener of this.listeners) listener.sessionEnded?.(session, at);
+    tell(this.listeners, (listener) => listener.sessionEnded?.(session, at));
   }
 
   /** Numbers the run where it is a turn of its session; `span` is what the next turn links to. Returns the last one's. */

@@ -19,6 +19,7 @@ import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
 import { RunRecorder, type RunRecorderOptions } from './run-recorder.ts';
 import { sessionAttributes } from './session-attributes.ts';
+import { tell } from './tell.ts';
 
 /** What the spans are written with. */
 export interface SpanRecorderOptions extends RunRecorderOptions {
@@ -77,7 +78,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       span.addLink({ context: previous, attributes });
     }
     span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
-    for (const listener of this.listeners) listener.identified?.(run, at);
+    tell(this.listeners, (listener) => listener.identified?.(run, at));
   }
 
   bind(run: Run): void {
@@ -121,7 +122,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       call.span.setAttributes(this.#withContent(attributes, run, place, end.output));
     }
     finish(run, call.span, outcome, at);
-    for (const listener of this.listeners) listener.callEnded?.(run, call, outcome, end, at);
+    tell(this.listeners, (listener) => listener.callEnded?.(run, call, outcome, end, at));
   }
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
@@ -129,7 +130,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     const attributes = { ...usageAttributes(usage), ...costAttributes(end?.cost) };
     run.span.setAttributes(this.#withContent(attributes, run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     finish(run, run.span, outcome, at);
-    for (const listener of this.listeners) listener.runEnded?.(run, outcome, at);
+    tell(this.listeners, (listener) => listener.runEnded?.(run, outcome, at));
   }
 
   #withContent(attributes: Attributes, { engine }: Run, attribute: string, content: Content | undefined): Attributes {

@@ -2,6 +2,7 @@ import { INVALID_SPAN_CONTEXT, isSpanContextValid, trace, type Context, type Spa
 import type { CallStart, Recorder, Run } from '../run.ts';
 import type { Millis, RunStart } from '../run-event.ts';
 import { RunRecorder } from './run-recorder.ts';
+import { tell } from './tell.ts';
 
 /**
  * For an engine that writes GenAI spans itself: runs have their sessions and turns, so that the span processor puts
@@ -14,7 +15,7 @@ export class StampRecorder extends RunRecorder implements Recorder {
 
   identify(run: Run, at: Millis): void {
     this.enterTurn(run);
-    for (const listener of this.listeners) listener.identified?.(run, at);
+    tell(this.listeners, (listener) => listener.identified?.(run, at));
   }
 
   bind(): void {}

@@ -33,8 +33,20 @@ export type RunPhase = 'pending' | 'open' | 'closed';
 /** The API makes equal keys of equal descriptions, so two copies of this package see the same frame. */
 const FRAME = createContextKey('turnkeeper.frame');
 
-/** Carries the context where no context manager is registered: the platform's id must win there too. */
-const ownStorage = new AsyncLocalStorage<Context>();
+/**
+ * Carries the context where no context manager is registered: the platform's id must win there too. On the realm, by a
+ * registered symbol, so that two copies of this package have one.
+ */
+const ownStorage = sharedStorage();
+
+function sharedStorage(): AsyncLocalStorage<Context> {
+  const name = Symbol.for('turnkeeper.storage');
+  const existing: unknown = Reflect.get(globalThis, name);
+  if (existing instanceof AsyncLocalStorage) return existing;
+  const storage = new AsyncLocalStorage<Context>();
+  Reflect.defineProperty(globalThis, name, { value: storage });
+  return storage;
+}
 
 export function frameIn(from: Context): Frame | undefined {
   if (from instanceof FramedContext) return from.frame;

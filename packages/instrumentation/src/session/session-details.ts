@@ -56,6 +56,15 @@ function readAttributes(given: unknown, reject: (name: string, problem: string) 
     reject('attributes', `it is of type ${typeof given}, not an object`);
     return undefined;
   }
+  try {
+    return goodOf(given, reject);
+  } catch {
+    reject('attributes', 'it cannot be read');
+    return undefined;
+  }
+}
+
+function goodOf(given: object, reject: (name: string, problem: string) => void): Attributes {
   const attributes: Record<string, AttributeValue> = {};
   for (const [name, value] of Object.entries(given)) {
     const problem = attributeProblem(name, value);

@@ -1,0 +1,132 @@
+/** Streams that nobody reads to their end. */
+import { PassThrough, Readable } from 'node:stream';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { withSession } from '../session/active-session.ts';
+import { attachScripted } from '../testing/attached.ts';
+import { startTracing, type Tracing } from '../testing/tracing.ts';
+import { traceService } from '../trace-service.ts';
+
+let tracing: Tracing;
+beforeEach(() => {
+  tracing = startTracing();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  tracing[Symbol.dispose]();
+});
+
+const numbers = async function* (): AsyncGenerator<number, string> {
+  for (let index = 0; index < 3; index += 1) {
+    tracing.tracer.startSpan('SELECT').end();
+    yield index;
+  }
+  return 'done';
+};
+const serve = <T extends object>(work: () => T, idleTimeoutMillis = 1_000): (() => T) =>
+  traceService(work, { name: 'service', idleTimeoutMillis });
+const tree = (): string => tracing.capture.tree();
+
+describe('a stream that is', () => {
+  test('read is a run to its last value', async () => {
+    const values: number[] = [];
+    for await (const value of withSession('conv-42', serve(numbers))) values.push(value);
+    expect(values).toEqual([0, 1, 2]);
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start\n  SELECT\n  SELECT\n  SELECT');
+  });
+
+  test('left early ends its run then', async () => {
+    for await (const value of withSession('conv-42', serve(numbers))) if (value === 1) break;
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start\n  SELECT\n  SELECT');
+  });
+
+  test('aborted ends its run with the error', async () => {
+    const aborted = async function* (): AsyncGenerator<number> {
+      yield 1;
+      throw new DOMException('stopped', 'AbortError');
+    };
+    const read = async (): Promise<void> => {
+      for await (const _value of withSession('conv-42', serve(aborted)));
+    };
+    await expect(read()).rejects.toThrow('stopped');
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start (error AbortError)');
+  });
+
+  test('read step by step is the same generator: next, return, and the value it returns', async () => {
+    const stream = withSession('conv-42', serve(numbers));
+    expect(await stream.next()).toEqual({ value: 0, done: false });
+    expect(await stream.return('left')).toEqual({ value: 'left', done: true });
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start\n  SELECT');
+    const whole = withSession('conv-42', serve(numbers));
+    for (let index = 0; index < 3; index += 1) await whole.next();
+    expect(await whole.next()).toEqual({ value: 'done', done: true });
+  });
+
+  test.each([
+    ['never read', async () => {}],
+    ['abandoned after a value', (stream: AsyncGenerator) => stream.next()],
+  ])('%s is closed as abandoned', async (_name, use) => {
+    vi.useFakeTimers();
+    await use(withSession('conv-42', serve(numbers)));
+    vi.advanceTimersByTime(3_000);
+    expect(tree().split('\n')[0]).toBe('invoke_agent service [session conv-42] run.start (error abandoned)');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('no generator but an object of its own stays that object: a Readable, a ReadableStream, an SDK’s class', async () => {
+    const made: object[] = [];
+    const keep = <T extends object>(object: T): T => (made.push(object), object);
+    const readable = withSession(
+      'conv-1',
+      serve(() => keep(Readable.from(['a', 'b']))),
+    );
+    const web = withSession(
+      'conv-2',
+      serve(() => keep(new Blob(['ab']).stream())),
+    );
+    const own = withSession(
+      'conv-3',
+      serve(() => keep({ controller: 'abort', [Symbol.asyncIterator]: () => numbers() })),
+    );
+    for (const [index, stream] of [readable, web, own].entries()) expect(stream).toBe(made[index]);
+    expect(await readable.pipe(new PassThrough({ objectMode: true })).toArray()).toEqual(['a', 'b']);
+    expect(await new Response(web).text()).toBe('ab');
+    expect(own.controller).toBe('abort');
+    const values: unknown[] = [];
+    for await (const value of own) values.push(value);
+    expect(values).toEqual([0, 1, 2]);
+    expect(tracing.capture).toHaveSession('conv-3', { turns: 1 });
+    expect(tree()).toContain('invoke_agent service [session conv-3] run.start\n  SELECT\n  SELECT\n  SELECT');
+  });
+});
+
+describe('a stream that an adapter follows', () => {
+  test.each([
+    ['is frozen', () => Object.freeze({ [Symbol.asyncIterator]: () => numbers() })],
+    [
+      'throws when it is asked for its iterator',
+      () => ({
+        get [Symbol.asyncIterator](): () => AsyncGenerator<number> {
+          throw new Error('the engine’s own');
+        },
+      }),
+    ],
+  ])('and that %s is given back as it is', (_name, make) => {
+    const { tap, say } = attachScripted();
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    const stream = make();
+    expect(tap.through({ run: 'r' }, stream)).toBe(stream);
+  });
+
+  test('goes on when its run is over or observation has stopped', async () => {
+    const { tap, say, stop } = attachScripted();
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    const stream = tap.through({ run: 'r' }, numbers());
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    expect(await iterator.next()).toEqual({ value: 1, done: false });
+    stop();
+    expect(await iterator.next()).toEqual({ value: 2, done: false });
+  });
+});

@@ -1,0 +1,13 @@
+import { diag } from '@opentelemetry/api';
+import type { RunListener } from '../run.ts';
+
+/** Tells each listener, whatever another one does: behind them are meters, loggers and hooks of the user's. */
+export function tell(listeners: readonly RunListener[], what: (listener: RunListener) => void): void {
+  for (const listener of listeners) {
+    try {
+      what(listener);
+    } catch (error) {
+      diag.error('turnkeeper: a meter, a logger or a hook failed; the spans are as they were', error);
+    }
+  }
+}
