@@ -56,17 +56,13 @@ function readAttributes(given: unknown, reject: (name: string, problem: string) 
     reject('attributes', `it is of type ${typeof given}, not an object`);
     return undefined;
   }
-  try {
-    return goodOf(given, reject);
-  } catch {
+  const entries = entriesOf(given);
+  if (!entries) {
     reject('attributes', 'it cannot be read');
     return undefined;
   }
-}
-
-function goodOf(given: object, reject: (name: string, problem: string) => void): Attributes {
   const attributes: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of entries) {
     const problem = attributeProblem(name, value);
     if (problem !== undefined) reject(`attributes[${JSON.stringify(name.slice(0, 64))}]`, problem);
     else if (Object.keys(attributes).length >= MAX_ATTRIBUTES) {
@@ -75,6 +71,15 @@ function goodOf(given: object, reject: (name: string, problem: string) => void):
     } else attributes[name] = value;
   }
   return attributes;
+}
+
+/** As attributes, which nobody has checked; undefined for an object that throws when it is looked at. */
+function entriesOf(given: object): [string, AttributeValue][] | undefined {
+  try {
+    return Object.entries(given);
+  } catch {
+    return undefined;
+  }
 }
 
 function attributeProblem(name: string, value: unknown): string | undefined {
