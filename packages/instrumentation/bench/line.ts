@@ -33,7 +33,11 @@ export function lineOf(
     unit,
     base: round(without),
     own: round(value),
-    others: others.map((other) => ({ name: other.name, ratio: round(other.value / without), value: round(other.value) })),
+    others: others.map((other) => ({
+      name: other.name,
+      ratio: round(other.value / without),
+      value: round(other.value),
+    })),
   };
 }
 

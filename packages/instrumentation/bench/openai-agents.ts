@@ -16,7 +16,10 @@ const CONVERSATIONS = 10;
 function conversations(
   name: string,
   talk: () => Promise<void>,
-  { provider, within }: { readonly provider?: BasicTracerProvider; readonly within?: (active: Context) => Context } = {},
+  {
+    provider,
+    within,
+  }: { readonly provider?: BasicTracerProvider; readonly within?: (active: Context) => Context } = {},
 ): Contestant {
   return {
     name,
@@ -61,7 +64,10 @@ export const openaiAgentsPart: Part = async ({ quick }) => {
   lines.push(
     lineOf(
       { name: 'three turns of OpenAI Agents, tracing suppressed', limit: 1.05, unit },
-      await compare([conversations('bare', openConversation(Runner), { within: suppressTracing }), suppressed], options),
+      await compare(
+        [conversations('bare', openConversation(Runner), { within: suppressTracing }), suppressed],
+        options,
+      ),
     ),
   );
   const peers = installPeers();

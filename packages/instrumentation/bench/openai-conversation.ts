@@ -43,6 +43,7 @@ export function openConversation(RunnerClass: typeof Runner, tracingDisabled = t
   const runner = new RunnerClass({ modelProvider: { getModel: () => model }, model: 'test-model', tracingDisabled });
   return async () => {
     const session = new MemorySession();
-    for (const text of ['Hello', 'How is the weather in Oslo?', 'Thank you']) await runner.run(agent, text, { session });
+    for (const text of ['Hello', 'How is the weather in Oslo?', 'Thank you'])
+      await runner.run(agent, text, { session });
   };
 }

@@ -38,7 +38,8 @@ function spans(
   during?: (span: Span) => void,
   tracer: StartsSpans = provider.getTracer('bench'),
 ): Contestant {
-  if (within !== ROOT_CONTEXT) assertStamped(name, () => tracer.startSpan('POST', { attributes: ATTRIBUTES }, within), within);
+  if (within !== ROOT_CONTEXT)
+    assertStamped(name, () => tracer.startSpan('POST', { attributes: ATTRIBUTES }, within), within);
   return {
     name,
     round: () =>
@@ -79,15 +80,16 @@ export const stamping: Part = async ({ quick }) => {
   const peers = installPeers();
   const others = peers ? await stampingOfOthers(peers) : [];
   const stamped = [spans('bare', sdk(batching()), ROOT_CONTEXT), spans('ours', own(), sessionContext())];
-  lines.push(
-    lineOf({ name: 'a span, stamped', limit: LIMIT, unit }, await compare([...stamped, ...others], options)),
-  );
+  lines.push(lineOf({ name: 'a span, stamped', limit: LIMIT, unit }, await compare([...stamped, ...others], options)));
   const restored = [
     spans('bare', sdk(batching()), ROOT_CONTEXT, overwrite),
     spans('ours', own(), sessionContext(), overwrite),
   ];
   lines.push(
-    lineOf({ name: 'a span, stamped, overwritten and put right', limit: LIMIT, unit }, await compare(restored, options)),
+    lineOf(
+      { name: 'a span, stamped, overwritten and put right', limit: LIMIT, unit },
+      await compare(restored, options),
+    ),
   );
   const next = installNextSdk();
   if (next) {
@@ -131,9 +133,8 @@ async function stampingOfOthers(peers: Peers): Promise<Contestant[]> {
   const { OITracer, setSession } = await peers.load<OpenInferenceModule>('@arizeai/openinference-core');
   const plain = sdk(batching());
   const openInference = new OITracer({ tracer: plain.getTracer('bench') });
-  const { createSpanProcessor, withAgent, withConversation } = await peers.load<TraceloopModule>(
-    '@traceloop/node-server-sdk',
-  );
+  const { createSpanProcessor, withAgent, withConversation } =
+    await peers.load<TraceloopModule>('@traceloop/node-server-sdk');
   const traceloop = (): SpanProcessor =>
     createSpanProcessor({ exporter: nowhere, allowedInstrumentationLibraries: 'all' });
   const conversation = await withConversation('conv-42', () => context.active());
@@ -172,14 +173,14 @@ interface LangfuseModule {
   LangfuseSpanProcessor: new (options: object) => SpanProcessor;
 }
 interface LangfuseTracing {
-  propagateAttributes<T>(attributes: { readonly sessionId: string }, work: () => T): T;
+  readonly propagateAttributes: <T>(attributes: { readonly sessionId: string }, work: () => T) => T;
 }
 interface OpenInferenceModule {
   OITracer: new (options: { readonly tracer: object }) => StartsSpans;
-  setSession(within: Context, session: { readonly sessionId: string }): Context;
+  readonly setSession: (within: Context, session: { readonly sessionId: string }) => Context;
 }
 interface TraceloopModule {
-  createSpanProcessor(options: object): SpanProcessor;
-  withAgent<T>(agent: { readonly name: string }, work: () => T): T | Promise<T>;
-  withConversation<T>(id: string, work: () => T): T | Promise<T>;
+  readonly createSpanProcessor: (options: object) => SpanProcessor;
+  readonly withAgent: <T>(agent: { readonly name: string }, work: () => T) => T | Promise<T>;
+  readonly withConversation: <T>(id: string, work: () => T) => T | Promise<T>;
 }
