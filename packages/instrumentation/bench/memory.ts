@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import type { RunEvent, Tap } from '@turnkeeper/instrumentation/adapter';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { context, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
-import { observe, SessionSpanProcessor, withSession } from '@turnkeeper/instrumentation';
+import { observe, withSession } from '@turnkeeper/instrumentation';
 import { lineOf, type Line, type Part } from './line.ts';
 import { median } from './measure.ts';
 import { batching, sessionContext, tracedProvider, useContextManager } from './tracing.ts';
@@ -26,7 +26,7 @@ async function heap(): Promise<number> {
 
 export const memory: Part = async ({ quick }) => {
   useContextManager();
-  return [await afterRuns(quick ? RUNS / 10 : RUNS), ...(await perSpan())];
+  return [await afterRuns(quick ? RUNS / 10 : RUNS), await perSpan()];
 };
 
 /** The heap after all sessions have been seen ten times, through the heap after they were seen once. */
@@ -72,31 +72,25 @@ async function afterRuns(runs: number): Promise<Line> {
   ]);
 }
 
+async function allocated(provider: BasicTracerProvider, within: Context): Promise<number> {
+  const tracer = provider.getTracer('bench');
+  const bytes: number[] = [];
+  for (let round = 0; round < 40; round += 1) {
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    context.with(within, () => {
+      for (let index = 0; index < 500; index += 1) tracer.startSpan('POST', { attributes: ATTRIBUTES }, within).end();
+    });
+    if (round >= 20) bytes.push((process.memoryUsage().heapUsed - before) / 500);
+    await provider.forceFlush();
+  }
+  return median(bytes);
+}
+
 /** What is allocated from a span's start to its end. */
-async function perSpan(): Promise<Line[]> {
-  const value = async (provider: BasicTracerProvider, within: Context): Promise<number> => {
-    const tracer = provider.getTracer('bench');
-    const bytes: number[] = [];
-    for (let round = 0; round < 40; round += 1) {
-      collect();
-      const before = process.memoryUsage().heapUsed;
-      context.with(within, () => {
-        for (let index = 0; index < 500; index += 1) tracer.startSpan('POST', { attributes: ATTRIBUTES }, within).end();
-      });
-      if (round >= 20) bytes.push((process.memoryUsage().heapUsed - before) / 500);
-      await provider.forceFlush();
-    }
-    return median(bytes);
-  };
-  const bare = await value(new BasicTracerProvider({ spanProcessors: [batching()] }), ROOT_CONTEXT);
-  const own = await value(
-    new BasicTracerProvider({ spanProcessors: [new SessionSpanProcessor(batching())] }),
-    sessionContext(),
-  );
-  return [
-    lineOf({ name: 'what a stamped span allocates', limit: 1.1, unit: 'bytes a span' }, [
-      { name: 'bare', value: bare },
-      { name: 'ours', value: own },
-    ]),
-  ];
+async function perSpan(): Promise<Line> {
+  return lineOf({ name: 'what a stamped span allocates', limit: 1.1, unit: 'bytes a span' }, [
+    { name: 'bare', value: await allocated(new BasicTracerProvider({ spanProcessors: [batching()] }), ROOT_CONTEXT) },
+    { name: 'ours', value: await allocated(tracedProvider(), sessionContext()) },
+  ]);
 }

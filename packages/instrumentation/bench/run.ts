@@ -1,6 +1,6 @@
 /**
- * `node bench/run.ts [part…] [--json] [--quick]`: what Turnkeeper costs, against the same without it and against
- * others, all in one run. Says how far it is on standard error; the lines go to standard output.
+ * `node bench/run.ts [part…] [--quick]`: what Turnkeeper costs, against the same without it and against others, all in
+ * one run. Says how far it is on standard error; the lines, as JSON, go to standard output.
  */
 import type { Line, Part } from './line.ts';
 
@@ -13,19 +13,16 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
 };
 
 const argv = process.argv.slice(2);
-const quick = argv.includes('--quick');
 const named = argv.filter((word) => !word.startsWith('--'));
 const lines: Line[] = [];
 for (const [name, load] of Object.entries(PARTS)) {
   if (named.length > 0 && !named.includes(name)) continue;
   console.error(`── ${name}`);
   const part = await load();
-  for (const line of await part({ quick })) {
+  for (const line of await part({ quick: argv.includes('--quick') })) {
     lines.push(line);
-    console.error(
-      `${line.ratio.toFixed(3)} (at most ${line.limit}) ${line.name}: ${line.own} for ${line.base} ${line.unit}`,
-    );
-    for (const other of line.others) console.error(`${other.ratio.toFixed(3)} ${other.name}`);
+    console.error(`${line.ratio.toFixed(2)} (at most ${line.limit}) ${line.name}`);
+    for (const other of line.others) console.error(`  ${other.ratio.toFixed(2)} ${other.name}`);
   }
 }
 console.log(JSON.stringify(lines));

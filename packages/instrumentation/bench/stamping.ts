@@ -173,14 +173,14 @@ interface LangfuseModule {
   LangfuseSpanProcessor: new (options: object) => SpanProcessor;
 }
 interface LangfuseTracing {
-  propagateAttributes<T>(attributes: { readonly sessionId: string }, work: () => T): T;
+  readonly propagateAttributes: <T>(attributes: { readonly sessionId: string }, work: () => T) => T;
 }
 interface OpenInferenceModule {
   OITracer: new (options: { readonly tracer: object }) => StartsSpans;
-  setSession(within: Context, session: { readonly sessionId: string }): Context;
+  readonly setSession: (within: Context, session: { readonly sessionId: string }) => Context;
 }
 interface TraceloopModule {
-  createSpanProcessor(options: object): SpanProcessor;
-  withAgent<T>(agent: { readonly name: string }, work: () => T): T | Promise<T>;
-  withConversation<T>(id: string, work: () => T): T | Promise<T>;
+  readonly createSpanProcessor: (options: object) => SpanProcessor;
+  readonly withAgent: <T>(agent: { readonly name: string }, work: () => T) => T | Promise<T>;
+  readonly withConversation: <T>(id: string, work: () => T) => T | Promise<T>;
 }
