@@ -277,10 +277,9 @@ export class Run {
   }
 
   #continue(previousId: string | undefined): void {
-    const problem = sessionIdProblem(previousId);
-    if (previousId === undefined || problem === 'absent') return;
+    const problem = badIdProblem(previousId);
     if (problem !== undefined) this.#recorder.reject(this.engine, 'engine', problem);
-    else if (this.ownsSession) this.session.continues(previousId);
+    else if (isSessionId(previousId) && this.ownsSession) this.session.continues(previousId);
   }
 
   #offer(stableId: string | undefined, volatileId: string | undefined): void {

@@ -143,5 +143,10 @@ function isMethod(object: object, key: string | symbol): boolean {
 }
 
 function isStream(value: unknown): value is AsyncIterable<unknown> {
-  return isObject(value) && Symbol.asyncIterator in value;
+  try {
+    return isObject(value) && Symbol.asyncIterator in value;
+  } catch {
+    // A proxy that lets nobody look at it: the caller gets it as it is.
+    return false;
+  }
 }

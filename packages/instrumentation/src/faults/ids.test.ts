@@ -1,5 +1,12 @@
 /** Ids, baggage and values as an enemy would send them. */
-import { defaultTextMapGetter, defaultTextMapSetter, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import {
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+} from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SessionPropagator } from '../propagation/session-propagator.ts';
@@ -184,7 +191,10 @@ describe('hostile baggage', () => {
     });
     const headers: Record<string, string> = {};
     withSession('conv-42', () => {
-      const span = tracing.tracer.startSpan('GET', { attributes: { 'server.address': 'localhost' } });
+      const span = tracing.tracer.startSpan('GET', {
+        kind: SpanKind.CLIENT,
+        attributes: { 'server.address': 'localhost' },
+      });
       const within = propagation.setBaggage(activeContext(), baggage);
       propagator.inject(trace.setSpan(within, span), headers, defaultTextMapSetter);
     });

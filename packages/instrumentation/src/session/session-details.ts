@@ -56,17 +56,15 @@ function readAttributes(given: unknown, reject: (name: string, problem: string) 
     reject('attributes', `it is of type ${typeof given}, not an object`);
     return undefined;
   }
+  let entries: readonly [string, AttributeValue][];
   try {
-    return goodOf(given, reject);
+    entries = Object.entries(given);
   } catch {
     reject('attributes', 'it cannot be read');
     return undefined;
   }
-}
-
-function goodOf(given: object, reject: (name: string, problem: string) => void): Attributes {
   const attributes: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of entries) {
     const problem = attributeProblem(name, value);
     if (problem !== undefined) reject(`attributes[${JSON.stringify(name.slice(0, 64))}]`, problem);
     else if (Object.keys(attributes).length >= MAX_ATTRIBUTES) {
