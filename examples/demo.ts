@@ -11,16 +11,6 @@ import { startOtlpReceiver } from '@turnkeeper/model-server/otlp';
 
 /** What runs, by its name on the command line. `node` gets the arguments. */
 const DEMOS: Readonly<Record<string, { readonly title: string; readonly arguments: readonly string[] }>> = {
-  'openai-agents': {
-    title: 'Three turns with the real OpenAI Agents, one of them handed over to another agent',
-    arguments: [
-      '--import',
-      '@turnkeeper/instrumentation/hook',
-      '--import',
-      './examples/openai-agents/telemetry.ts',
-      './examples/openai-agents/conversation.ts',
-    ],
-  },
   pi: {
     title: 'Two conversations with the real Pi, interleaved; the platform calls them conv-42 and conv-7',
     arguments: [
@@ -29,6 +19,27 @@ const DEMOS: Readonly<Record<string, { readonly title: string; readonly argument
       '--import',
       './examples/pi/telemetry.ts',
       './examples/pi/conversation.ts',
+    ],
+  },
+  acp: {
+    title:
+      'Three turns with an agent of the Agent Client Protocol, a process of its own; the platform calls them conv-42',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/acp/telemetry.ts',
+      './examples/acp/conversation.ts',
+    ],
+  },
+  'openai-agents': {
+    title: 'Three turns with the real OpenAI Agents, one of them handed over to another agent',
+    arguments: [
+      '--import',
+      '@turnkeeper/instrumentation/hook',
+      '--import',
+      './examples/openai-agents/telemetry.ts',
+      './examples/openai-agents/conversation.ts',
     ],
   },
   copilot: {

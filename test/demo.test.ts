@@ -61,8 +61,19 @@ test('the demo of Rivet resumes a conversation in a fresh process: one id, two o
   expect(new Set(lines.map(([, , , agent]) => agent)).size).toBe(2);
 });
 
+test.each([
+  ['acp', '1 conversation, 3 turns'],
+  ['copilot', '1 conversation, 3 turns'],
+  ['flame', '2 conversations, 4 turns'],
+])('the demo of %s shows its conversations, and the check passes', async (name, checked) => {
+  const demo = await runNode(['examples/demo.ts', name]);
+  expect(demo).toMatchObject({ status: 0, stderr: '' });
+  expect(demo.stdout).toContain(checked);
+  expect(demo.stdout).toContain('nothing wrong');
+});
+
 test('a demo that does not exist is named, with those that do', async () => {
   const demo = await runNode(['examples/demo.ts', 'no-such-engine']);
   expect(demo.status).toBe(2);
-  expect(demo.stderr).toMatch(/^There is no demo no-such-engine; there are openai-agents, pi/);
+  expect(demo.stderr).toMatch(/^There is no demo no-such-engine; there are pi, acp/);
 });

@@ -1,0 +1,13 @@
+/** Loaded before the program: `node --import @turnkeeper/instrumentation/hook --import ./telemetry.ts conversation.ts`. */
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
+import { SessionSpanProcessor, TurnkeeperInstrumentation } from '@turnkeeper/instrumentation';
+
+const sdk = new NodeSDK({
+  serviceName: 'acp-example',
+  instrumentations: [new TurnkeeperInstrumentation()],
+  spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }))],
+});
+sdk.start();
+process.once('beforeExit', () => void sdk.shutdown());
