@@ -6,7 +6,8 @@ export interface Hash {
 
 /** Hashes a piece of bytes into `into`: texts of which only equality matters. */
 export function hashBytes(view: DataView, start: number, end: number, into: Hash): void {
-  let [high, low] = [0x811c9dc5, 0x1b873593];
+  let high = 0x811c9dc5;
+  let low = 0x1b873593;
   let at = start;
   for (; at + 4 <= end; at += 4) {
     const word = view.getInt32(at, true);
@@ -16,7 +17,7 @@ export function hashBytes(view: DataView, start: number, end: number, into: Hash
     low ^= low >>> 13;
   }
   for (; at < end; at += 1) {
-    const byte = view.getUint8(at);
+    const byte = view.getInt8(at);
     high = Math.imul(high ^ byte, 0x01000193);
     low = Math.imul(low ^ byte, 0xc2b2ae35);
     low ^= low >>> 13;

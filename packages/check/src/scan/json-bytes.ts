@@ -79,11 +79,23 @@ export class JsonBytes {
 
   /** Passes what stands between members, or what ends the object; whether there is another member. */
   protected nextMember(): boolean {
+    if (this.bytes[this.at] === comma && this.at < this.end) {
+      this.at += 1;
+      return true;
+    }
     const byte = this.peek();
     this.at += 1;
     if (byte === comma) return true;
     if (byte !== closeBrace) this.giveUp();
     return false;
+  }
+
+  /** Passes an object in which there is nothing; whether this was one. */
+  protected passEmptyObject(): boolean {
+    const { at, bytes } = this;
+    if (at + 1 >= this.end || bytes[at] !== openBrace || bytes[at + 1] !== closeBrace) return false;
+    this.at = at + 2;
+    return true;
   }
 
   protected enterArray(): boolean {
@@ -94,6 +106,10 @@ export class JsonBytes {
   }
 
   protected nextItem(): boolean {
+    if (this.bytes[this.at] === comma && this.at < this.end) {
+      this.at += 1;
+      return true;
+    }
     const byte = this.peek();
     this.at += 1;
     if (byte === comma) return true;

@@ -1,6 +1,7 @@
 import { AttributeBytes } from './attribute-bytes.ts';
 import { combineTraceId, type Hash, hashBytes } from './hash.ts';
 import { NotUnderstood } from './json-bytes.ts';
+import { isSame } from './pattern.ts';
 import {
   entryNames,
   hasIsRemote,
@@ -44,6 +45,9 @@ export class OtlpScanner extends AttributeBytes {
   /** Where attributes of the event or the link at hand are. */
   readonly #inner = new SpanFields();
   readonly #hash: Hash = { high: 0, low: 0 };
+  /** Where in the line the trace's id is that was read last, and its hash; -1: none. */
+  #lastTrace = -1;
+  readonly #traceHash: Hash = { high: 0, low: 0 };
   readonly processes: Processes = new Processes();
   /** By place in a span: the field that stood there last. */
   readonly #fieldAt: number[] = [];
@@ -57,7 +61,9 @@ export class OtlpScanner extends AttributeBytes {
   /** Reads a line; false, and nothing taken, where it is left to the full parser. */
   scan(memory: ScanMemory, start: number, end: number): boolean {
     this.open(memory, start, end);
-    for (const fields of [this.#fields, this.#inner]) ({ bytes: fields.bytes, view: fields.view } = memory);
+    this.#fields.open(memory);
+    this.#inner.open(memory);
+    this.#lastTrace = -1;
     this.taken.length = 0;
     try {
       this.#request();
@@ -120,7 +126,10 @@ export class OtlpScanner extends AttributeBytes {
     fields.clear();
     this.flags = 0;
     this.#links = 0;
-    let [seen, kind, status, spanFlags] = [0, 0, 0, 0];
+    let seen = 0;
+    let kind = 0;
+    let status = 0;
+    let spanFlags = 0;
     let place = 0;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
       const field = this.#spanField(place);
@@ -178,7 +187,9 @@ export class OtlpScanner extends AttributeBytes {
   }
 
   #status(): number {
-    let [code, seen] = [0, 0];
+    if (this.passEmptyObject()) return 0;
+    let code = 0;
+    let seen = 0;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
       this.name();
       const field = entryNames.find(this.bytes, this.textStart, this.textEnd);
@@ -194,20 +205,27 @@ export class OtlpScanner extends AttributeBytes {
     this.text();
     const start = this.textStart;
     if (this.textEnd - start !== 32) this.giveUp();
-    const [first, second] = [this.hexadecimal(start), this.hexadecimal(start + 8)];
-    const [third, fourth] = [this.hexadecimal(start + 16), this.hexadecimal(start + 24)];
-    if ((first | second | third | fourth) === 0) this.giveUp();
-    combineTraceId(first, second, third, fourth, this.#hash);
     const { words: row } = this.#rows;
-    row[into] = this.#hash.high;
-    row[into + 1] = this.#hash.low;
+    // Spans of a trace often follow one another.
+    if (this.#lastTrace === -1 || !isSame(this.view, this.#lastTrace, start, 32)) {
+      const first = this.hexadecimal(start);
+      const second = this.hexadecimal(start + 8);
+      const third = this.hexadecimal(start + 16);
+      const fourth = this.hexadecimal(start + 24);
+      if ((first | second | third | fourth) === 0) this.giveUp();
+      combineTraceId(first, second, third, fourth, this.#traceHash);
+      this.#lastTrace = start;
+    }
+    row[into] = this.#traceHash.high;
+    row[into + 1] = this.#traceHash.low;
   }
 
   /** Reads a span's id into two words of the rows. */
   #spanId(into: number): void {
     this.text();
     if (this.textEnd - this.textStart !== 16) this.giveUp();
-    const [first, second] = [this.hexadecimal(this.textStart), this.hexadecimal(this.textStart + 8)];
+    const first = this.hexadecimal(this.textStart);
+    const second = this.hexadecimal(this.textStart + 8);
     if ((first | second) === 0) this.giveUp();
     const { words: row } = this.#rows;
     row[into] = first;

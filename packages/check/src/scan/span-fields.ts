@@ -24,6 +24,7 @@ import {
 import { readDecimal } from './digits.ts';
 import { type Hash, hashBytes } from './hash.ts';
 import { counted, kept, NameIndex, numberOf } from './names.ts';
+import type { ScanMemory } from './scan-memory.ts';
 import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
 
 /** The number of the kept attribute that is the session. */
@@ -97,6 +98,9 @@ export class SpanFields {
   startSessionEnd = -1;
   startConversation = -1;
   startConversationEnd = -1;
+  /** Where in the line the session is that was looked at last; -1: none. */
+  #lastSession = -1;
+  #lastSessionEnd = -1;
   /** The hash of the session, where there is one, and what its id is like. */
   readonly sessionHash: Hash = { high: 0, low: 0 };
   isTraceLike = false;
@@ -104,6 +108,14 @@ export class SpanFields {
   /** Hashes of sessions that nothing is odd about, two words each: a session stands on many spans. */
   readonly #good = new Uint32Array(remembered * 2);
 
+  /** Begins with a line. */
+  open({ bytes, view }: ScanMemory): void {
+    this.bytes = bytes;
+    this.view = view;
+    this.#lastSession = -1;
+  }
+
+  /** Begins with a span, or with what else has attributes. */
   clear(): void {
     this.present = 0;
     for (let count = 0; count < this.counts.length; count += 1) this.counts[count] = -1;
@@ -137,7 +149,13 @@ export class SpanFields {
   /** Hashes the session, which is there and not empty, and looks at the form of its id. */
   lookAtSession(): void {
     const { sessionHash } = this;
-    hashBytes(this.view, this.starts[session] ?? 0, this.ends[session] ?? 0, sessionHash);
+    const start = this.starts[session] ?? 0;
+    const end = this.ends[session] ?? 0;
+    // Spans of a session often follow one another.
+    if (this.#isEqual(start, end, this.#lastSession, this.#lastSessionEnd)) return;
+    this.#lastSession = start;
+    this.#lastSessionEnd = end;
+    hashBytes(this.view, start, end, sessionHash);
     const { high, low } = sessionHash;
     const slot = (low & (remembered - 1)) * 2;
     this.isTraceLike = this.#isBadSession = false;

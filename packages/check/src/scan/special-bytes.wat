@@ -1,7 +1,7 @@
 ;; Finds the bytes of a text that end a JSON string or need a look: quotes, backslashes and what is below a space.
 ;; Sixteen bytes at a time, which JavaScript cannot do. scripts/write-wasm.ts turns this into special-bytes.wasm.ts.
 (module
-  (memory (export "memory") 1)
+  (import "scan" "memory" (memory 1))
 
   ;; Writes the place of each special byte from $at up to $end, four bytes a place, to $out; returns where the places
   ;; end. It looks at whole groups of sixteen, so up to fifteen bytes behind $end may be named, too.
