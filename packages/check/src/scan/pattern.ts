@@ -35,7 +35,8 @@ export function standsAt(view: DataView, start: number, { length, eights, last, 
 /** Whether the same bytes stand at two places. */
 export function isSame(view: DataView, left: number, right: number, length: number): boolean {
   let at = 0;
-  for (; at + 4 <= length; at += 4) if (view.getInt32(left + at, true) !== view.getInt32(right + at, true)) return false;
+  for (; at + 4 <= length; at += 4)
+    if (view.getInt32(left + at, true) !== view.getInt32(right + at, true)) return false;
   for (; at < length; at += 1) if (view.getInt8(left + at) !== view.getInt8(right + at)) return false;
   return true;
 }

@@ -7,8 +7,9 @@ import { turnsOf } from '../span-index.ts';
 import type { Summary } from '../summary.ts';
 import { type Hash, hashTraceId } from './hash.ts';
 import { readSuspects } from './read-suspects.ts';
+import type { PartTask } from './scan-part.ts';
 import { type RangeRest, scanRange } from './scan-range.ts';
-import { scanInWorkers } from './scan-workers.ts';
+import { type PartThread, scanInWorkers, startWorker } from './scan-workers.ts';
 import { Screen } from './screen.ts';
 
 /** What a scan of files gives: how much there is, and everything that may be wrong. */
@@ -24,8 +25,10 @@ export interface ScanOptions {
   readonly onProgress?: (spans: number) => void;
   /** After so many spans without one of a trace its facts are let go of; default 100,000. */
   readonly patience?: number;
-  /** How many threads scan; default 0: the one that asks. */
+  /** How many threads scan beside the one that asks; default 0. */
   readonly workers?: number;
+  /** How such a thread is started; default: as a worker. */
+  readonly start?: (task: PartTask) => PartThread;
 }
 
 /** What scanning a file gives beside what the screen of all spans knows. */
@@ -39,7 +42,7 @@ export type FileRest = Omit<RangeRest, 'lines'>;
  */
 export async function scanFiles(
   files: readonly string[],
-  { onProgress = () => {}, patience = 100_000, workers = 0 }: ScanOptions = {},
+  { onProgress = () => {}, patience = 100_000, workers = 0, start = startWorker }: ScanOptions = {},
 ): Promise<ScanResult> {
   const screen = new Screen({ patience });
   const logs: CapturedLog[] = [];
@@ -47,7 +50,7 @@ export async function scanFiles(
   const rests =
     workers === 0
       ? scanHere(files, screen, onProgress)
-      : scanInWorkers(files, screen, { workers, patience, onProgress });
+      : scanInWorkers(files, screen, { workers, patience, onProgress, start });
   let number = 0;
   for await (const rest of rests) {
     if (rest.isEmpty) throw emptyFile(files[number] ?? '');

@@ -15,6 +15,8 @@ import { type CapturedSpan, sessionOf } from '../span.ts';
 
 /** Looks for traces to close so many times while it waits for one. */
 const looks = 32;
+/** Where one screen goes on where another one ends, a trace is waited for that much less on either side. */
+const haste = 4;
 
 /** How a screen looks at spans. */
 export interface ScreenOptions {
@@ -120,10 +122,11 @@ export class Screen {
 
   /** Everything that a screen of the whole input has to know of this one, which is of no use any more. */
   toPart(): ScreenPart {
-    this.#sweep(this.#patience);
+    this.#sweep(this.#patience / haste);
+    const rows = this.#packRows();
     return {
       spans: this.#seen,
-      rows: this.#rows.words,
+      rows,
       traces: this.traces.hashes.pairs,
       facts: this.traces.used,
       sessions: this.sessions.pairs,
@@ -156,6 +159,24 @@ export class Screen {
     this.#scanner.traceLike.absorb(part.traceLike);
     this.#absorbRows(part, traces, processes);
     this.#seen += part.spans;
+  }
+
+  /** The rows of open traces, without those that are free. */
+  #packRows(): Uint32Array<ArrayBuffer> {
+    const facts = this.traces.words;
+    const packed = new WordTable(rowWidth);
+    for (const trace of [...this.#open, ...this.#early]) {
+      let head = 0;
+      const at = trace * traceColumn.width + traceColumn.head;
+      for (let next = facts[at] ?? 0; next !== 0; next = this.#rows.words[next - 1 + word.next] ?? 0) {
+        const row = packed.add();
+        packed.words.set(this.#rows.words.subarray(next - 1, next - 1 + rowWidth), row);
+        packed.words[row + word.next] = head;
+        head = row + 1;
+      }
+      facts[at] = head;
+    }
+    return packed.used.slice();
   }
 
   /** Takes the spans of traces that are still open there, and closes those that can get no more of them. */
@@ -201,7 +222,7 @@ export class Screen {
     if (head === 0) {
       // Something came after the trace was closed: only the whole of it can be judged.
       if ((facts[at + traceColumn.spans] ?? 0) > 0) this.#suspects.add(trace);
-      if (this.#isContinuation && this.#seen <= this.#patience) this.#early.push(trace);
+      if (this.#isContinuation && this.#seen <= this.#patience / haste) this.#early.push(trace);
       else this.#open.push(trace);
     }
     this.#rows.words[row + word.next] = head;
