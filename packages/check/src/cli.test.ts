@@ -159,6 +159,7 @@ describe('turnkeeper check', () => {
     });
     expect([scanned.status, status]).toEqual([1, 1]);
     expect(scanned.stdout).toBe(stdout.replaceAll('"standard input"', `"${file}"`));
+    expect(turnkeeper('check', file, ...argv, '--workers', '2').stdout).toBe(scanned.stdout);
     expect(JSON.parse(scanned.stdout)).toMatchObject({ spans: 60_000, turns: 6_000 });
   }, 60_000);
 
@@ -189,6 +190,7 @@ describe('turnkeeper check', () => {
     [['check', 'a.jsonl', '--rule', 'turns-linked']],
     [['check', 'a.jsonl', '--rule', 'turns-linked=loud']],
     [['check', 'a.jsonl', '--max-warnings', 'few']],
+    [['check', 'a.jsonl', '--workers', '65']],
     [['check', 'a.jsonl', '--colour']],
     [['chekc', 'a.jsonl']],
     [[]],

@@ -21,6 +21,7 @@ Options of check
   --max-warnings N                  more warnings than this count as a failure
   --no-content                      recorded prompts and answers count as errors
   --config <file>                   levels and limits (default: turnkeeper.config.json, where there is one)
+  --workers N                       threads that help with large files (default: the other cores, at most 3)
 
 Options of check --clickhouse
   --database <name>                 default: otel

@@ -9,6 +9,7 @@ import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
 import type { Level, Rule } from '../rule.ts';
 import { scanFiles } from '../scan/scan-files.ts';
+import { workersFor } from '../scan/scan-workers.ts';
 import { isJsonLines } from '../sources/read-traces.ts';
 import { captureClickHouse, type ClickHouseTable } from '../sources/clickhouse.ts';
 import { queryByHttp } from '../sources/clickhouse/http.ts';
@@ -26,6 +27,8 @@ type Format = (typeof formats)[number];
 
 interface FileSource {
   readonly files: readonly string[];
+  /** Threads that scan large files beside this one; undefined: as many as they are worth. */
+  readonly workers: number | undefined;
 }
 
 interface ClickHouseSource extends ClickHouseTable {
@@ -48,7 +51,7 @@ export async function checkCommand(argv: readonly string[], { stdout, stderr }: 
   const { source, format, levels, maxWarnings } = parseArguments(argv);
   const applied = chooseRules({ levels });
   const { capture, summary } =
-    'files' in source ? await readFiles(source.files, stderr) : await askClickHouse(source, stderr);
+    'files' in source ? await readFiles(source, stderr) : await askClickHouse(source, stderr);
   const findings = check(capture, { levels });
   const colors = stdout.isTTY && !process.env['NO_COLOR'];
   const text = (): string => reportText(summary, findings, { colors });
@@ -69,11 +72,13 @@ interface Material {
   readonly summary: Summary;
 }
 
-async function readFiles(files: readonly string[], stderr: Streams['stderr']): Promise<Material> {
+async function readFiles({ files, workers }: FileSource, stderr: Streams['stderr']): Promise<Material> {
   const progress = createProgress(stderr);
   try {
-    if (await areLarge(files)) {
-      const { suspects, summary } = await scanFiles(files, { onProgress: progress.show });
+    const size = sizeOf(files);
+    if (size >= largeFrom && (await areLines(files))) {
+      const options = { onProgress: progress.show, workers: workers ?? workersFor(size) };
+      const { suspects, summary } = await scanFiles(files, options);
       return { capture: suspects, summary };
     }
     const capture = await captureFiles(files, progress.show);
@@ -83,15 +88,19 @@ async function readFiles(files: readonly string[], stderr: Streams['stderr']): P
   }
 }
 
-/** Whether files are so large that they had better be scanned, and of a kind that can be: the findings are the same. */
-async function areLarge(files: readonly string[]): Promise<boolean> {
+/** How large some files are; 0 where that is not known of one. Large ones had better be scanned: the findings are the same. */
+function sizeOf(files: readonly string[]): number {
   let size = 0;
   for (const file of files) {
     const found = statSync(file, { throwIfNoEntry: false });
-    if (found === undefined || !found.isFile()) return false;
+    if (found === undefined || !found.isFile()) return 0;
     size += found.size;
   }
-  if (size < largeFrom) return false;
+  return size;
+}
+
+/** Whether files are of the kind that can be scanned. */
+async function areLines(files: readonly string[]): Promise<boolean> {
   for (const file of files) if (!(await isJsonLines(file))) return false;
   return true;
 }
@@ -132,7 +141,8 @@ function parseArguments(argv: readonly string[]): CheckArguments {
       ...(values['no-content'] === true ? [['no-content', 'error'] as const] : []),
       ...(values.rule ?? []).map(parseLevel),
     ]),
-    maxWarnings: parseLimit(values['max-warnings']) ?? configuration.maxWarnings ?? Number.POSITIVE_INFINITY,
+    maxWarnings:
+      parseCount('--max-warnings', values['max-warnings']) ?? configuration.maxWarnings ?? Number.POSITIVE_INFINITY,
   };
 }
 
@@ -150,6 +160,7 @@ function parse(argv: readonly string[]) {
         database: { type: 'string' },
         table: { type: 'string' },
         since: { type: 'string' },
+        workers: { type: 'string' },
         'no-content': { type: 'boolean' },
       },
     });
@@ -164,16 +175,18 @@ function parseSource(
     readonly database?: string;
     readonly table?: string;
     readonly since?: string;
+    readonly workers?: string;
   },
   files: readonly string[],
 ): FileSource | ClickHouseSource {
-  const { clickhouse, since, ...table } = values;
+  const { clickhouse, since, workers, ...table } = values;
   if (clickhouse === undefined) {
     const stray = [since, table.database, table.table].some((value) => value !== undefined);
     if (stray) throw new UsageError('--database, --table and --since belong to --clickhouse.');
     if (files.length === 0) throw new UsageError('no file was given to check.');
-    return { files };
+    return { files, workers: parseCount('--workers', workers, 64) };
   }
+  if (workers !== undefined) throw new UsageError('--workers belongs to files.');
   if (files.length > 0) throw new UsageError('--clickhouse and files cannot be checked at once.');
   return {
     address: clickhouse,
@@ -209,8 +222,9 @@ function parseLevel(setting: string): readonly [string, Level] {
   throw new UsageError(`--rule ${JSON.stringify(setting)} is not of the form id=off, id=warn or id=error.`);
 }
 
-function parseLimit(limit: string | undefined): number | undefined {
-  if (limit === undefined) return undefined;
-  if (/^\d+$/u.test(limit)) return Number(limit);
-  throw new UsageError(`--max-warnings ${JSON.stringify(limit)} is not a whole number.`);
+function parseCount(option: string, count: string | undefined, most = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (count === undefined) return undefined;
+  if (/^\d+$/u.test(count) && Number(count) <= most) return Number(count);
+  const limit = most === Number.MAX_SAFE_INTEGER ? '' : ` up to ${most}`;
+  throw new UsageError(`${option} ${JSON.stringify(count)} is not a whole number${limit}.`);
 }

@@ -1,3 +1,7 @@
+import { readDecimal, readHexadecimal } from './digits.ts';
+import { type Pattern, standsAt } from './pattern.ts';
+import type { ScanMemory } from './scan-memory.ts';
+
 const quote = 0x22;
 const backslash = 0x5c;
 const openBrace = 0x7b;
@@ -6,34 +10,8 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const comma = 0x2c;
 const colon = 0x3a;
-const dot = 0x2e;
 /** Deeper than any request of OTLP; what is deeper is left to the parser. */
 const deepest = 60;
-
-/** 0: a byte inside a text that stands for itself; else one that ends the text or needs a look. */
-const special = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte < 0x20 || byte === quote || byte === backslash ? 1 : 0,
-);
-/** The value of a hexadecimal digit; 255: it is none. */
-const digitValues = Uint8Array.from({ length: 256 }, (_, byte) => {
-  const value = '0123456789abcdef'.indexOf(String.fromCharCode(byte).toLowerCase());
-  return value === -1 ? 255 : value;
-});
-
-/** Bytes to compare with, four at a time. */
-export interface Pattern {
-  readonly words: readonly number[];
-  readonly tail: readonly number[];
-  readonly length: number;
-}
-
-/** A text of ASCII as a pattern. */
-export function patternOf(text: string): Pattern {
-  const bytes = Buffer.from(text, 'latin1');
-  const whole = Math.floor(bytes.length / 4);
-  const words = Array.from({ length: whole }, (_, at) => bytes.readInt32LE(at * 4));
-  return { words, tail: [...bytes.subarray(whole * 4)], length: bytes.length };
-}
 
 /** Says that some bytes are left to the full parser: they are no JSON, or JSON of a kind that is not read here. */
 export class NotUnderstood extends Error {
@@ -41,26 +19,31 @@ export class NotUnderstood extends Error {
 }
 
 /**
- * Walks over JSON byte by byte, without making a value of anything that nobody asks for. It accepts nothing that
- * JSON.parse does not accept.
+ * Walks over JSON from one special byte to the next, without making a value of anything that nobody asks for. It
+ * accepts nothing that JSON.parse does not accept.
  */
 export class JsonBytes {
   protected bytes: Uint8Array = new Uint8Array(0);
+  protected view: DataView = new DataView(new ArrayBuffer(0));
   protected at = 0;
   protected end = 0;
+  /** Where the special bytes are: see ScanMemory. */
+  protected marks: Int32Array = new Int32Array(0);
+  /** The first of the marks that is not behind us. */
+  protected mark = 0;
   /** The inside of the text that was read last. */
   protected textStart = 0;
   protected textEnd = 0;
   /** Whether that text has an escape in it, so that its bytes are not its characters. */
   protected isEscaped = false;
   readonly #notUnderstood = new NotUnderstood();
-  #view: DataView = new DataView(new ArrayBuffer(0));
 
-  protected open(bytes: Uint8Array, start: number, end: number): void {
-    if (bytes !== this.bytes) this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.bytes = bytes;
+  protected open(memory: ScanMemory, start: number, end: number): void {
+    memory.mark(start, end);
+    ({ bytes: this.bytes, view: this.view, marks: this.marks } = memory);
     this.at = start;
     this.end = end;
+    this.mark = 0;
   }
 
   protected giveUp(): never {
@@ -73,6 +56,7 @@ export class JsonBytes {
     const { bytes, end } = this;
     let byte = at < end ? (bytes[at] ?? 0) : 0;
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      if (byte !== 0x20) this.mark += 1;
       at += 1;
       byte = at < end ? (bytes[at] ?? 0) : 0;
     }
@@ -95,11 +79,23 @@ export class JsonBytes {
 
   /** Passes what stands between members, or what ends the object; whether there is another member. */
   protected nextMember(): boolean {
+    if (this.bytes[this.at] === comma && this.at < this.end) {
+      this.at += 1;
+      return true;
+    }
     const byte = this.peek();
     this.at += 1;
     if (byte === comma) return true;
     if (byte !== closeBrace) this.giveUp();
     return false;
+  }
+
+  /** Passes an object in which there is nothing; whether this was one. */
+  protected passEmptyObject(): boolean {
+    const { at, bytes } = this;
+    if (at + 1 >= this.end || bytes[at] !== openBrace || bytes[at + 1] !== closeBrace) return false;
+    this.at = at + 2;
+    return true;
   }
 
   protected enterArray(): boolean {
@@ -110,6 +106,10 @@ export class JsonBytes {
   }
 
   protected nextItem(): boolean {
+    if (this.bytes[this.at] === comma && this.at < this.end) {
+      this.at += 1;
+      return true;
+    }
     const byte = this.peek();
     this.at += 1;
     if (byte === comma) return true;
@@ -129,85 +129,56 @@ export class JsonBytes {
 
   protected text(): void {
     if (this.peek() !== quote) this.giveUp();
-    const { bytes } = this;
-    let at = this.at + 1;
-    this.textStart = at;
+    const { bytes, marks } = this;
+    let mark = this.mark + 1;
+    let at = marks[mark] ?? 0;
     this.isEscaped = false;
-    for (;;) {
-      // Behind the line there is its end, which is no part of a text, or nothing.
-      while (special[bytes[at] ?? 0] === 0) at += 1;
-      const byte = bytes[at];
-      if (byte === quote) break;
-      if (byte !== backslash) this.giveUp();
+    for (; at < this.end && bytes[at] === backslash; at = marks[mark] ?? 0) {
       this.isEscaped = true;
-      at = this.#escape(at + 1);
+      this.#escape(at + 1);
+      mark += 1;
+      // What is escaped may be special by itself.
+      if (marks[mark] === at + 1) mark += 1;
     }
-    if (at >= this.end) this.giveUp();
+    if (at >= this.end || bytes[at] !== quote) this.giveUp();
+    this.textStart = this.at + 1;
     this.textEnd = at;
     this.at = at + 1;
-  }
-
-  /** Where a text without escapes that begins here ends; -1: it is another kind of text. */
-  protected endOfPlainText(start: number): number {
-    const { bytes } = this;
-    let at = start;
-    while (special[bytes[at] ?? 0] === 0) at += 1;
-    return bytes[at] === quote && at < this.end ? at : -1;
+    this.mark = mark + 1;
   }
 
   /** Whether exactly this stands here. */
-  protected isAhead(start: number, { words, tail, length }: Pattern): boolean {
-    if (start + length > this.end) return false;
-    let at = start;
-    for (let word = 0; word < words.length; word += 1, at += 4) {
-      if (this.#view.getInt32(at, true) !== words[word]) return false;
-    }
-    for (let byte = 0; byte < tail.length; byte += 1, at += 1) {
-      if (this.bytes[at] !== tail[byte]) return false;
-    }
-    return true;
-  }
-
-  /** Whether what stands here, up to `end`, begins with one of these, each of which ends in a dot. */
-  protected beginsWith(prefixes: readonly Pattern[], start: number, end: number): boolean {
-    for (let at = 0; at < prefixes.length; at += 1) {
-      const prefix = prefixes[at];
-      if (prefix === undefined || start + prefix.length > end) continue;
-      if (this.bytes[start + prefix.length - 1] === dot && this.isAhead(start, prefix)) return true;
-    }
-    return false;
+  protected isAhead(start: number, pattern: Pattern): boolean {
+    return start + pattern.length <= this.end && standsAt(this.view, start, pattern);
   }
 
   /** Eight hexadecimal digits as a number. */
   protected hexadecimal(start: number): number {
-    const { bytes } = this;
-    let value = 0;
-    let check = 0;
-    for (let at = start; at < start + 8; at += 1) {
-      const digit = digitValues[bytes[at] ?? 0] ?? 255;
-      check |= digit;
-      value = (value << 4) | (digit & 15);
-    }
-    if (check > 15) this.giveUp();
-    return value >>> 0;
+    const value = readHexadecimal(this.view, start);
+    if (value === -1) this.giveUp();
+    return value;
   }
 
   /** A whole number, at most 15 digits long, bare or as text. */
   protected integer(): number {
-    const isText = this.peek() === quote;
+    if (this.peek() === quote) {
+      this.text();
+      const value = readDecimal(this.view, this.textStart, this.textEnd);
+      if (value === -1 || this.textEnd - this.textStart > 15) this.giveUp();
+      this.#expectEndOfValue();
+      return value;
+    }
     const { bytes } = this;
-    let at = isText ? this.at + 1 : this.at;
-    const first = at;
+    const first = this.at;
+    let at = first;
     let value = 0;
     for (let digit = (bytes[at] ?? 0) - 0x30; digit >= 0 && digit <= 9; digit = (bytes[at] ?? 0) - 0x30) {
       value = value * 10 + digit;
       at += 1;
     }
     const length = at - first;
-    if (length === 0 || length > 15 || at >= this.end || (!isText && length > 1 && bytes[first] === 0x30))
-      this.giveUp();
-    if (isText && bytes[at] !== quote) this.giveUp();
-    this.at = isText ? at + 1 : at;
+    if (length === 0 || length > 15 || at >= this.end || (length > 1 && bytes[first] === 0x30)) this.giveUp();
+    this.at = at;
     this.#expectEndOfValue();
     return value;
   }
@@ -215,15 +186,9 @@ export class JsonBytes {
   /** A time in nanoseconds as text of 16 to 19 digits, to the nearest 256. */
   protected time(): number {
     this.text();
-    const { bytes } = this;
     const length = this.textEnd - this.textStart;
-    if (length < 16 || length > 19) this.giveUp();
-    let value = 0;
-    for (let at = this.textStart; at < this.textEnd; at += 1) {
-      const digit = (bytes[at] ?? 0) - 0x30;
-      if (digit < 0 || digit > 9) this.giveUp();
-      value = value * 10 + digit;
-    }
+    const value = readDecimal(this.view, this.textStart, this.textEnd);
+    if (value === -1 || length < 16 || length > 19) this.giveUp();
     return value;
   }
 
@@ -266,18 +231,17 @@ export class JsonBytes {
     if (byte !== comma && byte !== closeBrace && byte !== closeBracket) this.giveUp();
   }
 
-  /** Passes what stands behind a backslash. */
-  #escape(at: number): number {
-    const byte = this.bytes[at] ?? 0;
+  /** Looks at what stands behind a backslash. */
+  #escape(at: number): void {
+    const byte = at < this.end ? (this.bytes[at] ?? 0) : 0;
     if (byte !== 0x75) {
       // " \ / b f n r t
       if (![0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74].includes(byte)) this.giveUp();
-      return at + 1;
+      return;
     }
     for (let digit = 1; digit <= 4; digit += 1) {
       const code = (this.bytes[at + digit] ?? 0) | 0x20;
       if (!((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66)) || at + digit >= this.end) this.giveUp();
     }
-    return at + 5;
   }
 }

@@ -1,6 +1,6 @@
 import { EVENT_RUN_START, LINK_KIND_PREVIOUS_TURN } from '@turnkeeper/instrumentation/semconv';
-import { type Pattern, patternOf } from './json-bytes.ts';
-import { counted, kept, NameIndex, remarkable } from './names.ts';
+import { NameIndex } from './names.ts';
+import { type Pattern, patternOf } from './pattern.ts';
 
 // Names of OTLP's JSON, by the object they stand in; a name's number is its place in the list.
 
@@ -36,18 +36,14 @@ export const entryNames: NameIndex = new NameIndex(['traceId', 'spanId', 'attrib
 export const keyNames: NameIndex = new NameIndex(['key', 'value']);
 /** Members of an attribute's value that are read. */
 export const valueNames: NameIndex = new NameIndex(['stringValue', 'intValue']);
-/** Attributes of which the value is kept, that are counted, and that are remarkable. */
-export const attributeNames: NameIndex = new NameIndex([...kept, ...counted, ...remarkable]);
 /** Values that matter: the event of a run, the kind of a link. */
 export const words: NameIndex = new NameIndex([EVENT_RUN_START, LINK_KIND_PREVIOUS_TURN]);
-/** How keys begin that number something remarkable. */
-export const prefixes: readonly Pattern[] = remarkable.map((name) => patternOf(`${name}.`));
-/** What stands before the key of an attribute in compact JSON. */
+/** What stands before the key of an attribute in compact JSON: it has three of the bytes that are marked. */
 export const beforeKey: Pattern = patternOf('{"key":"');
-/** What stands between a key and its text. */
-export const beforeText: Pattern = patternOf(',"value":{"stringValue":"');
-/** What stands between a key and its whole number. */
-export const beforeInteger: Pattern = patternOf(',"value":{"intValue":"');
+/** From the end of a key to its text: it has six of them. */
+export const beforeText: Pattern = patternOf('","value":{"stringValue":"');
+/** From the end of a key to its whole number: as many. */
+export const beforeInteger: Pattern = patternOf('","value":{"intValue":"');
 /** Bit of a span's `flags`: it says whether its parent is in another process. */
 export const hasIsRemote = 0x100;
 /** Bit of a span's `flags`: its parent is in another process. */

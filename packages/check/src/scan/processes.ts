@@ -11,16 +11,26 @@ export class Processes {
   readonly #canonical = new Map<string, number>();
   readonly #hash: Hash = { high: 0, low: 0 };
 
+  /** What each process is known by, in the order of their numbers. */
+  get names(): readonly string[] {
+    return [...this.#canonical.keys()];
+  }
+
+  /** The number of the process that is known by this. */
+  numberByName(name: string): number {
+    const number = this.#canonical.get(name) ?? this.#canonical.size;
+    this.#canonical.set(name, number);
+    return number;
+  }
+
   /** The number of the resource that these bytes of JSON are. Each text is parsed once. */
-  numberOf(bytes: Uint8Array, start: number, end: number): number {
-    hashBytes(bytes, start, end, this.#hash);
+  numberOf(view: DataView, start: number, end: number): number {
+    hashBytes(view, start, end, this.#hash);
     const text = this.#texts.add(this.#hash.high, this.#hash.low);
     const known = this.#numbers[text];
     if (known !== undefined) return known;
-    const json = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
-    const canonical = canonicalResource(JSON.parse(json));
-    const number = this.#canonical.get(canonical) ?? this.#canonical.size;
-    this.#canonical.set(canonical, number);
+    const json = Buffer.from(view.buffer, view.byteOffset + start, end - start).toString('utf8');
+    const number = this.numberByName(canonicalResource(JSON.parse(json)));
     this.#numbers[text] = number;
     return number;
   }

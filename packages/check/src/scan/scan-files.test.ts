@@ -2,6 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { check } from '../check.ts';
@@ -11,7 +13,9 @@ import { summarize } from '../summary.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
 import { toOtlpLines, toOtlpRequest } from '../testing/otlp.ts';
 import { chat, other, spansOf, tool, turn } from '../testing/spans.ts';
-import { scanFiles } from './scan-files.ts';
+import { scanFiles, type ScanOptions } from './scan-files.ts';
+import { scanPart, type PartTask } from './scan-part.ts';
+import type { PartThread } from './scan-workers.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
 let files = 0;
@@ -28,15 +32,27 @@ async function read(names: readonly string[]): Promise<readonly unknown[]> {
   return [summarize(everything), check(everything)];
 }
 
-async function scan(names: readonly string[], patience = 100_000): Promise<readonly unknown[]> {
-  const { suspects, summary } = await scanFiles(names, { patience });
+async function scan(names: readonly string[], options: ScanOptions = {}): Promise<readonly unknown[]> {
+  const { suspects, summary } = await scanFiles(names, options);
   return [summary, check(suspects)];
+}
+
+/** Scans parts as threads do, and sends their answers as they do, without the time that a thread takes to begin. */
+function startHere(task: PartTask): PartThread {
+  return { answer: scanPart(task).then((answer) => structuredClone(answer)), close: async () => {} };
+}
+
+/** What a way of reading gives, or how it refuses. */
+async function outcome(result: Promise<readonly unknown[]>): Promise<unknown> {
+  return await result.catch(String);
 }
 
 describe('scanFiles', () => {
   it.each([...wholeExamples, ...brokenExamples])('finds what reading everything finds: $name', async ({ traces }) => {
     const file = write(toOtlpLines(spansOf(...traces, turn('noise-1'), turn('noise-2'))));
-    expect(await scan([file])).toEqual(await read([file]));
+    const whole = await read([file]);
+    expect(await scan([file])).toEqual(whole);
+    expect(await scan([file], { workers: 2, start: startHere })).toEqual(whole);
   });
 
   it('reads back what is wrong and no more', async () => {
@@ -73,16 +89,18 @@ describe('scanFiles', () => {
     for (const names of [
       [first, second],
       [second, first],
-    ])
+    ]) {
       expect(await scan(names)).toEqual(await read(names));
+      expect(await scan(names, { workers: 3 })).toEqual(await read(names));
+    }
   });
 
   it('notices what comes after a trace was closed', async () => {
     const others = Array.from({ length: 50 }, (_, number) => turn(`n-${number}`));
     const [first, second, third, ...rest] = spansOf(turn('a', {}, [chat(), tool({ session: null })]), ...others);
     const file = write(toOtlpLines([first!, second!, ...rest, third!]));
-    expect(await scan([file], 10)).toEqual(await read([file]));
-    const [, findings] = await scan([file], 10);
+    expect(await scan([file], { patience: 10 })).toEqual(await read([file]));
+    const [, findings] = await scan([file], { patience: 10 });
     expect(findings).toMatchObject([{ rule: 'every-span-stamped' }]);
   });
 
@@ -95,17 +113,57 @@ describe('scanFiles', () => {
     const [, findings] = await scan([file]);
     expect(findings).toHaveLength(2);
     expect(await scan([file])).toEqual(await read([file]));
+    expect(await scan([file], { workers: 1, start: startHere })).toEqual(await read([file]));
   });
 
   it.each(['', '\n \n', '{"resourceMetrics":[]}\n', '{"a":1}\n', '{"resourceSpans":[', 'hello'])(
     'refuses %j as reading everything does',
     async (content) => {
       const file = write(content);
-      const [scanned, whole] = await Promise.all([scan([file]).catch(String), read([file]).catch(String)]);
-      expect(scanned).toBe(whole);
-      expect(scanned).toContain('InputError');
+      const whole = await outcome(read([file]));
+      expect(whole).toContain('InputError');
+      expect(await outcome(scan([file]))).toBe(whole);
+      expect(await outcome(scan([file], { workers: 2, start: startHere }))).toBe(whole);
     },
   );
+});
+
+describe('threads', () => {
+  const lines = toOtlpLines(
+    spansOf(
+      ...Array.from({ length: 60 }, (_, number) =>
+        turn(`s-${number % 20}`, {}, [tool(number === 41 ? { session: null } : {})]),
+      ),
+    ),
+  );
+
+  it('find the same, in the same order, as one', async () => {
+    const file = write(lines);
+    const whole = await scan([file]);
+    expect(whole).toEqual(await read([file]));
+    expect(await scan([file], { workers: 2 })).toEqual(whole);
+  });
+
+  it('say which line of the file cannot be read', async () => {
+    const broken = lines.split('\n');
+    broken[70] = '{"resourceSpans":[{"resource"';
+    broken[100] = 'hello';
+    const file = write(broken.join('\n'));
+    const refusal = await outcome(scan([file], { workers: 2 }));
+    expect(refusal).toContain(`${file}:71: this line is not JSON`);
+    expect(refusal).toBe(await outcome(read([file])));
+  });
+
+  it('do not let the scan wait when one of them ends', async () => {
+    const start = (): PartThread => {
+      const worker = new Worker('process.exit(3)', { eval: true });
+      const answer = once(worker, 'exit').then(([code]) => {
+        throw new Error(`ended with ${code}`);
+      });
+      return { answer, close: () => worker.terminate() };
+    };
+    await expect(scanFiles([write(lines)], { workers: 1, start })).rejects.toThrow('ended with 3');
+  });
 });
 
 describe('any file', { timeout: 120_000 }, () => {
@@ -114,11 +172,18 @@ describe('any file', { timeout: 120_000 }, () => {
 
   it('gives the same findings on both ways, whichever spans are in it and in whatever order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.shuffledSubarray([...all], { minLength: 1 }), fc.nat(100), async (spans, patience) => {
-        const file = write(toOtlpLines(spans));
-        expect(await scan([file], patience)).toEqual(await read([file]));
-      }),
-      { numRuns: 40 },
+      fc.asyncProperty(
+        fc.shuffledSubarray([...all], { minLength: 1 }),
+        fc.nat(100),
+        fc.integer({ min: 1, max: 4 }),
+        async (spans, patience, workers) => {
+          const file = write(toOtlpLines(spans));
+          const whole = await read([file]);
+          expect(await scan([file], { patience })).toEqual(whole);
+          expect(await scan([file], { patience, workers, start: startHere })).toEqual(whole);
+        },
+      ),
+      { numRuns: 60 },
     );
   });
 
@@ -137,8 +202,9 @@ describe('any file', { timeout: 120_000 }, () => {
         const file = write(text);
         // The command scans nothing else.
         if (!(await isJsonLines(file))) return;
-        const [scanned, whole] = await Promise.all([scan([file]).catch(String), read([file]).catch(String)]);
-        expect(scanned).toEqual(whole);
+        const whole = await outcome(read([file]));
+        expect(await outcome(scan([file]))).toEqual(whole);
+        expect(await outcome(scan([file], { workers: 2, start: startHere }))).toEqual(whole);
       }),
       { numRuns: 400 },
     );

@@ -2,15 +2,15 @@ import { type Capture, captureRecords } from '../capture.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
 import { nameOf } from '../sources/bytes.ts';
 import { InputError } from '../sources/input-error.ts';
-import { captureLine } from '../sources/read-traces.ts';
 import type { CapturedSpan } from '../span.ts';
-import type { Summary } from '../summary.ts';
 import { turnsOf } from '../span-index.ts';
+import type { Summary } from '../summary.ts';
 import { type Hash, hashTraceId } from './hash.ts';
-import { OtlpScanner } from './otlp-scanner.ts';
+import { readSuspects } from './read-suspects.ts';
+import type { PartTask } from './scan-part.ts';
+import { type RangeRest, scanRange } from './scan-range.ts';
+import { type PartThread, scanInWorkers, startWorker } from './scan-workers.ts';
 import { Screen } from './screen.ts';
-import { SpanRows } from './span-rows.ts';
-import { walkLines } from './walk-lines.ts';
 
 /** What a scan of files gives: how much there is, and everything that may be wrong. */
 export interface ScanResult {
@@ -25,7 +25,14 @@ export interface ScanOptions {
   readonly onProgress?: (spans: number) => void;
   /** After so many spans without one of a trace its facts are let go of; default 100,000. */
   readonly patience?: number;
+  /** How many threads scan beside the one that asks; default 0. */
+  readonly workers?: number;
+  /** How such a thread is started; default: as a worker. */
+  readonly start?: (task: PartTask) => PartThread;
 }
+
+/** What scanning a file gives beside what the screen of all spans knows. */
+export type FileRest = Omit<RangeRest, 'lines'>;
 
 /**
  * Checks files of OTLP as JSON lines that may be larger than memory. They are read twice: first byte by byte, for the
@@ -35,47 +42,25 @@ export interface ScanOptions {
  */
 export async function scanFiles(
   files: readonly string[],
-  { onProgress = () => {}, patience }: ScanOptions = {},
+  { onProgress = () => {}, patience = 100_000, workers = 0, start = startWorker }: ScanOptions = {},
 ): Promise<ScanResult> {
-  const screen = new Screen(patience);
+  const screen = new Screen({ patience });
   const logs: CapturedLog[] = [];
   const metrics: CapturedMetric[] = [];
-  let [seen, lines] = [0, 0];
-  for (const file of files) {
-    let isEmpty = true;
-    for await (const { bytes, start, end, number } of walkLines(file)) {
-      lines += 1;
-      const scanned = screen.line(bytes, start, end, lines);
-      if (scanned >= 0) {
-        seen += scanned;
-        isEmpty = false;
-        if ((number & 1_023) === 0) onProgress(seen);
-        continue;
-      }
-      for (const batch of captureLine(textOf(bytes, start, end, number), nameOf(file), number, () => seen)) {
-        isEmpty = false;
-        for (const span of batch.spans) screen.span(span, lines);
-        seen += batch.spans.length;
-        logs.push(...batch.logs);
-        metrics.push(...batch.metrics);
-      }
-    }
-    if (isEmpty)
-      throw new InputError(
-        nameOf(file),
-        undefined,
-        'the file is empty. Was the exporter flushed before the process ended?',
-      );
+  const rests =
+    workers === 0
+      ? scanHere(files, screen, onProgress)
+      : scanInWorkers(files, screen, { workers, patience, onProgress, start });
+  let number = 0;
+  for await (const rest of rests) {
+    if (rest.isEmpty) throw emptyFile(files[number] ?? '');
+    number += 1;
+    logs.push(...rest.logs);
+    metrics.push(...rest.metrics);
   }
-  if (seen === 0) {
-    throw new InputError(
-      files.map(nameOf).join(', '),
-      undefined,
-      'there is not a single span in here, so nothing was checked. Does the exporter write traces to this file?',
-    );
-  }
+  if (screen.seen === 0) throw withoutSpans(files);
   let wanted = screen.finish(metrics);
-  let spans = await readTraces(files, screen, wanted);
+  let spans = await readSuspects(files, screen, wanted);
   // A link that no turn carries may lead to yet another conversation.
   for (
     let more = linkedFrom(spans, screen, wanted);
@@ -83,10 +68,10 @@ export async function scanFiles(
     more = linkedFrom(spans, screen, wanted)
   ) {
     wanted = more;
-    spans = await readTraces(files, screen, wanted);
+    spans = await readSuspects(files, screen, wanted);
   }
   const suspects = captureRecords({ spans, logs, metrics });
-  const rest = screen.countWithout(wanted);
+  const rest = screen.traces.countWithout(wanted);
   return {
     suspects,
     summary: {
@@ -98,46 +83,13 @@ export async function scanFiles(
   };
 }
 
-/** The spans of some traces, in the order of the input. */
-async function readTraces(
+async function* scanHere(
   files: readonly string[],
   screen: Screen,
-  wanted: ReadonlySet<number>,
-): Promise<readonly CapturedSpan[]> {
-  const spans: CapturedSpan[] = [];
-  if (wanted.size === 0) return spans;
-  const rows = new SpanRows();
-  const scanner = new OtlpScanner(rows);
-  const hash: Hash = { high: 0, low: 0 };
-  const isWanted = (high: number, low: number): boolean => wanted.has(screen.traces.find(high, low));
-  const ranges = screen.linesOf(wanted);
-  let [seen, lines, next, until] = [0, 0, 0, 0];
-  for (const file of files) {
-    for await (const { bytes, start, end, number } of walkLines(file)) {
-      lines += 1;
-      for (let range = ranges[next]; range !== undefined && range[0] <= lines; range = ranges[next]) {
-        until = Math.max(until, range[1]);
-        next += 1;
-      }
-      if (lines > until) continue;
-      if (scanner.scan(bytes, start, end)) {
-        const hasWanted = scanner.taken.some((row) => isWanted(rows.traceHigh[row] ?? 0, rows.traceLow[row] ?? 0));
-        for (const row of scanner.taken) rows.give(row);
-        if (!hasWanted) {
-          seen += scanner.taken.length;
-          continue;
-        }
-      }
-      for (const batch of captureLine(textOf(bytes, start, end, number), nameOf(file), number, () => seen)) {
-        seen += batch.spans.length;
-        for (const span of batch.spans) {
-          hashTraceId(span.traceId, hash);
-          if (isWanted(hash.high, hash.low)) spans.push(span);
-        }
-      }
-    }
-  }
-  return spans;
+  onProgress: (spans: number) => void,
+): AsyncIterable<FileRest> {
+  for (const [number, file] of files.entries())
+    yield await scanRange({ file, number, from: 0, to: Number.POSITIVE_INFINITY }, screen, onProgress);
 }
 
 function linkedFrom(spans: readonly CapturedSpan[], screen: Screen, wanted: ReadonlySet<number>): ReadonlySet<number> {
@@ -146,14 +98,25 @@ function linkedFrom(spans: readonly CapturedSpan[], screen: Screen, wanted: Read
   for (const { links } of spans) {
     for (const { traceId } of links) {
       hashTraceId(traceId, hash);
-      const trace = screen.traces.find(hash.high, hash.low);
+      const trace = screen.traces.hashes.find(hash.high, hash.low);
       if (trace !== -1) all.add(trace);
     }
   }
   return all.size === wanted.size ? all : screen.complete(all);
 }
 
-function textOf(bytes: Buffer, start: number, end: number, number: number): string {
-  const text = bytes.toString('utf8', start, end);
-  return number === 1 && text.startsWith('\uFEFF') ? text.slice(1) : text;
+function emptyFile(file: string): InputError {
+  return new InputError(
+    nameOf(file),
+    undefined,
+    'the file is empty. Was the exporter flushed before the process ended?',
+  );
+}
+
+function withoutSpans(files: readonly string[]): InputError {
+  return new InputError(
+    files.map(nameOf).join(', '),
+    undefined,
+    'there is not a single span in here, so nothing was checked. Does the exporter write traces to this file?',
+  );
 }

@@ -1,21 +1,29 @@
+import { Blocks } from './blocks.ts';
 import { hashText, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
 import { sessionsOfMetric } from './metric-sessions.ts';
-import { NumberList } from './number-list.ts';
 import { OtlpScanner } from './otlp-scanner.ts';
-import { flag, SpanRows } from './span-rows.ts';
-import { judgeTrace } from './suspect-trace.ts';
+import type { ScanMemory } from './scan-memory.ts';
+import type { ScreenPart } from './screen-part.ts';
+import { flag, rowWidth, SpanRows, word } from './span-rows.ts';
+import { TraceJudge } from './suspect-trace.ts';
+import { traceColumn, TraceTable } from './trace-table.ts';
 import { TurnLedger } from './turn-ledger.ts';
+import { WordTable } from './word-table.ts';
 import type { CapturedMetric } from '../signals.ts';
 import { type CapturedSpan, sessionOf } from '../span.ts';
 
 /** Looks for traces to close so many times while it waits for one. */
 const looks = 32;
+/** Where one screen goes on where another one ends, a trace is waited for that much less on either side. */
+const haste = 4;
 
-/** How much is in the traces that are not suspected of anything. */
-export interface CleanCounts {
-  readonly spans: number;
-  readonly turns: number;
+/** How a screen looks at spans. */
+export interface ScreenOptions {
+  /** A trace of which nothing came for so many spans is closed; whatever comes later is noticed. Default 100,000. */
+  readonly patience?: number;
+  /** Something comes before, which another screen looks at: traces that are here from the beginning stay open. */
+  readonly isContinuation?: boolean;
 }
 
 /**
@@ -23,62 +31,73 @@ export interface CleanCounts {
  * traces, and a few numbers for each trace, session and turn; no text, and no span.
  */
 export class Screen {
+  readonly traces: TraceTable = new TraceTable();
+  readonly sessions: HashTable = new HashTable();
+  readonly blocks: Blocks = new Blocks();
   readonly #rows = new SpanRows();
   readonly #scanner: OtlpScanner = new OtlpScanner(this.#rows);
-  readonly traces: HashTable = new HashTable();
-  readonly sessions: HashTable = new HashTable();
+  readonly #judge = new TraceJudge(this.#rows);
   readonly #engineSessions = new HashTable();
   readonly #turns = new TurnLedger();
-  /** By trace: the first row, and when the last one came; both zero when the trace is closed. */
-  readonly #heads = new NumberList();
-  readonly #lastSeen = new NumberList();
-  readonly #spanCounts = new NumberList();
-  readonly #turnCounts = new NumberList();
-  /** By trace: the lines of the input between which its spans are. */
-  readonly #firstLines = new NumberList();
-  readonly #lastLines = new NumberList();
   readonly #suspects = new Set<number>();
-  /** Which sessions are in which traces: two numbers each. */
-  readonly #memberTraces = new NumberList();
-  readonly #memberSessions = new NumberList();
-  /** Sessions in whose traces an engine's own id was kept aside. */
-  readonly #engineTraces = new NumberList();
-  readonly #engineIds = new NumberList();
+  /** Which sessions are in which traces, a pair each. */
+  readonly #members = new WordTable(2);
+  /** In which traces an engine's own id was kept aside, a pair each. */
+  readonly #engines = new WordTable(2);
   readonly #patience: number;
+  readonly #isContinuation: boolean;
   #open: number[] = [];
-  #seen = 0;
+  /** Open traces that may have begun before the first span. */
+  #early: number[] = [];
   #sweptAt = 0;
+  #seen = 0;
 
-  /** A trace of which nothing came for `patience` spans is closed; whatever comes later is noticed. */
-  constructor(patience = 100_000) {
+  constructor({ patience = 100_000, isContinuation = false }: ScreenOptions = {}) {
     this.#patience = patience;
+    this.#isContinuation = isContinuation;
   }
 
-  /** Takes a line of OTLP's JSON: how many spans it has; -1 where it is of a kind that has to be parsed in full. */
-  line(bytes: Uint8Array, start: number, end: number, line: number): number {
-    if (!this.#scanner.scan(bytes, start, end)) return -1;
-    for (const row of this.#scanner.taken) this.#add(row, line);
+  /** How many spans went by. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Notes that lines follow which begin at this byte of a file. */
+  block(file: number, offset: number, line: number): void {
+    this.blocks.add({ file, offset, line, spans: this.#seen });
+  }
+
+  /** Takes a line of OTLP's JSON; false where it is of a kind that has to be parsed in full. */
+  line(memory: ScanMemory, start: number, end: number): boolean {
+    if (!this.#scanner.scan(memory, start, end)) return false;
+    const { taken } = this.#scanner;
+    for (let at = 0; at < taken.length; at += 1) this.#add(taken[at] ?? 0);
     if (this.#seen - this.#sweptAt > this.#patience / looks) this.#sweep(this.#patience);
-    return this.#scanner.taken.length;
+    return true;
   }
 
   /** Takes a span that was parsed in full: its trace is judged in full as well. */
-  span(span: CapturedSpan, line: number): void {
+  span(span: CapturedSpan): void {
     const hash = { high: 0, low: 0 };
     hashTraceId(span.traceId, hash);
-    const trace = this.#traceOf(hash.high, hash.low, line);
+    const trace = this.traces.add(hash.high, hash.low, this.blocks.length - 1);
+    this.#seen += 1;
     this.#suspects.add(trace);
     const session = sessionOf(span);
     if (session === undefined) return;
     hashText(session, hash);
-    this.#join(trace, this.sessions.add(hash.high, hash.low));
+    this.#members.addPair(trace, this.sessions.add(hash.high, hash.low));
   }
 
   /** Closes everything, and names the traces that have to be judged: the suspect ones, with the rest of their conversations. */
   finish(metrics: readonly CapturedMetric[]): ReadonlySet<number> {
     this.#sweep(-1);
-    const sessions = new Set(this.#turns.suspects(this.traces));
-    this.#addTraceLikeSessions(sessions);
+    for (const trace of this.#early.splice(0)) this.#close(trace);
+    const sessions = new Set(this.#turns.suspects(this.traces.hashes));
+    for (const [trace, session] of this.#scanner.traceLike.found(this.traces.hashes, this.sessions)) {
+      this.#suspects.add(trace);
+      if (session !== -1) sessions.add(session);
+    }
     this.#addLeaks(sessions);
     for (const metric of metrics) for (const session of sessionsOfMetric(metric, this.sessions)) sessions.add(session);
     return this.complete(this.#suspects, sessions);
@@ -87,111 +106,179 @@ export class Screen {
   /** The traces, all traces of their sessions and of these ones, and of the conversations that links lead to. */
   complete(traces: ReadonlySet<number>, sessions: ReadonlySet<number> = new Set()): ReadonlySet<number> {
     const [wholeTraces, wholeSessions] = [new Set(traces), new Set(sessions)];
+    const { words, end } = this.#members;
     for (let size = -1; size !== wholeTraces.size + wholeSessions.size;) {
       size = wholeTraces.size + wholeSessions.size;
       if (size === 0) break;
-      for (let at = 0; at < this.#memberTraces.length; at += 1) {
-        const [trace, session] = [this.#memberTraces.get(at), this.#memberSessions.get(at)];
+      for (let at = 0; at < end; at += 2) {
+        const [trace = 0, session = 0] = [words[at], words[at + 1]];
         if (wholeSessions.has(session)) wholeTraces.add(trace);
         else if (wholeTraces.has(trace)) wholeSessions.add(session);
       }
-      for (const [from, to] of this.#turns.links(this.traces)) if (wholeTraces.has(from)) wholeTraces.add(to);
+      for (const [from, to] of this.#turns.links(this.traces.hashes)) if (wholeTraces.has(from)) wholeTraces.add(to);
     }
     return wholeTraces;
   }
 
-  /** The lines of the input in which spans of some traces are: where to begin and where to end, by their beginning. */
-  linesOf(traces: ReadonlySet<number>): readonly (readonly [first: number, last: number])[] {
-    const lines = Array.from(traces, (trace) => [this.#firstLines.get(trace), this.#lastLines.get(trace)] as const);
-    return lines.toSorted(([left], [right]) => left - right);
+  /** Everything that a screen of the whole input has to know of this one, which is of no use any more. */
+  toPart(): ScreenPart {
+    this.#sweep(this.#patience / haste);
+    const rows = this.#packRows();
+    return {
+      spans: this.#seen,
+      rows,
+      traces: this.traces.hashes.pairs,
+      facts: this.traces.used,
+      sessions: this.sessions.pairs,
+      engineSessions: this.#engineSessions.pairs,
+      members: this.#members.used,
+      engines: this.#engines.used,
+      turns: this.#turns.used,
+      traceLike: this.#scanner.traceLike.used,
+      processes: this.#scanner.processes.names,
+      suspects: Uint32Array.from(this.#suspects),
+      blocks: this.blocks.used,
+    };
   }
 
-  /** What is in all traces but these. */
-  countWithout(traces: ReadonlySet<number>): CleanCounts {
-    let [spans, turns] = [0, 0];
-    for (let trace = 0; trace < this.traces.size; trace += 1) {
-      if (traces.has(trace)) continue;
-      spans += this.#spanCounts.get(trace);
-      turns += this.#turnCounts.get(trace);
+  /** Takes what another screen saw, which came after all that this one knows, behind so many lines of the same file. */
+  absorb(part: ScreenPart, lines: number): void {
+    const blocks = this.blocks.length;
+    this.blocks.absorb(part.blocks, lines, this.#seen);
+    const processes = part.processes.map((name) => this.#scanner.processes.numberByName(name));
+    const sessions = this.sessions.addAll(part.sessions);
+    const engineSessions = this.#engineSessions.addAll(part.engineSessions);
+    const { numbers: traces, returning } = this.traces.absorb(part, blocks);
+    for (const trace of returning) this.#suspects.add(trace);
+    for (const trace of part.suspects) this.#suspects.add(traces[trace] ?? 0);
+    this.#turns.absorb(part.turns, traces, sessions, processes);
+    for (let at = 0; at < part.members.length; at += 2)
+      this.#members.addPair(traces[part.members[at] ?? 0] ?? 0, sessions[part.members[at + 1] ?? 0] ?? 0);
+    for (let at = 0; at < part.engines.length; at += 2)
+      this.#engines.addPair(traces[part.engines[at] ?? 0] ?? 0, engineSessions[part.engines[at + 1] ?? 0] ?? 0);
+    this.#scanner.traceLike.absorb(part.traceLike);
+    this.#absorbRows(part, traces, processes);
+    this.#seen += part.spans;
+  }
+
+  /** The rows of open traces, without those that are free. */
+  #packRows(): Uint32Array<ArrayBuffer> {
+    const facts = this.traces.words;
+    const packed = new WordTable(rowWidth);
+    for (const trace of [...this.#open, ...this.#early]) {
+      let head = 0;
+      const at = trace * traceColumn.width + traceColumn.head;
+      for (let next = facts[at] ?? 0; next !== 0; next = this.#rows.words[next - 1 + word.next] ?? 0) {
+        const row = packed.add();
+        packed.words.set(this.#rows.words.subarray(next - 1, next - 1 + rowWidth), row);
+        packed.words[row + word.next] = head;
+        head = row + 1;
+      }
+      facts[at] = head;
     }
-    return { spans, turns };
+    return packed.used.slice();
   }
 
-  #traceOf(high: number, low: number, line: number): number {
-    const trace = this.traces.add(high, low);
-    if (trace === this.#heads.length) {
-      this.#heads.push(0);
-      this.#lastSeen.push(0);
-      this.#spanCounts.push(0);
-      this.#turnCounts.push(0);
-      this.#firstLines.push(line);
-      this.#lastLines.push(line);
+  /** Takes the spans of traces that are still open there, and closes those that can get no more of them. */
+  #absorbRows(part: ScreenPart, traces: Uint32Array, processes: readonly number[]): void {
+    const growing = new Set<number>();
+    const facts = part.facts;
+    for (let from = 0, number = 0; from < facts.length; from += traceColumn.width, number += 1) {
+      const trace = traces[number] ?? 0;
+      const head = facts[from + traceColumn.head] ?? 0;
+      if (head !== 0) growing.add(trace);
+      for (let next = head; next !== 0; next = part.rows[next - 1 + word.next] ?? 0) {
+        const row = this.#rows.take();
+        const { words } = this.#rows;
+        for (let at = 0; at < rowWidth; at += 1) words[row + at] = part.rows[next - 1 + at] ?? 0;
+        words[row + word.resource] = processes[words[row + word.resource] ?? 0] ?? 0;
+        this.#hang(trace, row);
+      }
     }
-    this.#lastLines.set(trace, line);
-    return trace;
+    const still: number[] = [];
+    for (const trace of this.#open) {
+      if (growing.has(trace)) still.push(trace);
+      else this.#close(trace);
+    }
+    this.#open = still;
   }
 
-  #add(row: number, line: number): void {
-    const rows = this.#rows;
-    const trace = this.#traceOf(rows.traceHigh[row] ?? 0, rows.traceLow[row] ?? 0, line);
-    const head = this.#heads.get(trace);
+  #add(row: number): void {
+    const { words } = this.#rows;
+    const trace = this.traces.add(
+      words[row + word.trace] ?? 0,
+      words[row + word.trace + 1] ?? 0,
+      this.blocks.length - 1,
+    );
+    this.#seen += 1;
+    this.#hang(trace, row);
+    this.traces.words[trace * traceColumn.width + traceColumn.lastSeen] = this.#seen;
+  }
+
+  #hang(trace: number, row: number): void {
+    const facts = this.traces.words;
+    const at = trace * traceColumn.width;
+    const head = facts[at + traceColumn.head] ?? 0;
     if (head === 0) {
       // Something came after the trace was closed: only the whole of it can be judged.
-      if (this.#spanCounts.get(trace) > 0) this.#suspects.add(trace);
-      this.#open.push(trace);
+      if ((facts[at + traceColumn.spans] ?? 0) > 0) this.#suspects.add(trace);
+      if (this.#isContinuation && this.#seen <= this.#patience / haste) this.#early.push(trace);
+      else this.#open.push(trace);
     }
-    rows.next[row] = head - 1;
-    this.#heads.set(trace, row + 1);
-    this.#seen += 1;
-    this.#lastSeen.set(trace, this.#seen);
+    this.#rows.words[row + word.next] = head;
+    facts[at + traceColumn.head] = row + 1;
   }
 
   /** Closes the traces of which nothing came for a while. */
   #sweep(idle: number): void {
     this.#sweptAt = this.#seen;
-    const still: number[] = [];
+    const facts = this.traces.words;
+    let still = 0;
     for (const trace of this.#open) {
-      if (this.#seen - this.#lastSeen.get(trace) > idle) this.#close(trace);
-      else still.push(trace);
+      const lastSeen = facts[trace * traceColumn.width + traceColumn.lastSeen] ?? 0;
+      if (this.#seen - lastSeen > idle) this.#close(trace);
+      else {
+        this.#open[still] = trace;
+        still += 1;
+      }
     }
-    this.#open = still;
+    this.#open.length = still;
   }
 
   #close(trace: number): void {
-    const rows = this.#rows;
+    const { words } = this.#rows;
+    const facts = this.traces.words;
+    const at = trace * traceColumn.width;
     const members: number[] = [];
-    for (let row = this.#heads.get(trace) - 1; row !== -1; row = rows.next[row] ?? -1) members.push(row);
-    this.#heads.set(trace, 0);
-    const verdict = judgeTrace(rows, members);
-    if (verdict.isSuspect) this.#suspects.add(trace);
-    this.#spanCounts.set(trace, this.#spanCounts.get(trace) + members.length);
-    let [lastHigh, lastLow] = [0, 0];
+    for (let next = facts[at + traceColumn.head] ?? 0; next !== 0; next = words[next - 1 + word.next] ?? 0)
+      members.push(next - 1);
+    facts[at + traceColumn.head] = 0;
+    const { isSuspect, turns } = this.#judge.judge(members);
+    if (isSuspect) this.#suspects.add(trace);
+    facts[at + traceColumn.spans] = (facts[at + traceColumn.spans] ?? 0) + members.length;
+    facts[at + traceColumn.turns] = (facts[at + traceColumn.turns] ?? 0) + turns.length;
+    let [lastHigh, lastLow] = [-1, -1];
     for (const row of members) {
-      const flags = rows.flags[row] ?? 0;
+      const flags = words[row + word.flags] ?? 0;
       if ((flags & flag.hasEngineSession) !== 0) this.#noteEngineSession(trace, row);
       if ((flags & flag.isStamped) === 0) continue;
-      const [high, low] = [rows.sessionHigh[row] ?? 0, rows.sessionLow[row] ?? 0];
+      const [high, low] = [words[row + word.session] ?? 0, words[row + word.session + 1] ?? 0];
       if (high === lastHigh && low === lastLow) continue;
       [lastHigh, lastLow] = [high, low];
-      this.#join(trace, this.sessions.add(high, low));
+      this.#members.addPair(trace, this.sessions.add(high, low));
     }
-    for (const row of verdict.turns) {
-      this.#turnCounts.set(trace, this.#turnCounts.get(trace) + 1);
-      if (((rows.flags[row] ?? 0) & flag.isStamped) === 0) continue;
-      this.#turns.add(rows, row, trace, this.sessions.add(rows.sessionHigh[row] ?? 0, rows.sessionLow[row] ?? 0));
+    for (const row of turns) {
+      if (((words[row + word.flags] ?? 0) & flag.isStamped) === 0) continue;
+      const session = this.sessions.add(words[row + word.session] ?? 0, words[row + word.session + 1] ?? 0);
+      this.#turns.add(this.#rows, row, trace, session);
     }
-    for (const row of members) rows.give(row);
-  }
-
-  #join(trace: number, session: number): void {
-    this.#memberTraces.push(trace);
-    this.#memberSessions.push(session);
+    for (const row of members) this.#rows.give(row);
   }
 
   #noteEngineSession(trace: number, row: number): void {
-    const { engineSessionHigh, engineSessionLow } = this.#rows;
-    this.#engineTraces.push(trace);
-    this.#engineIds.push(this.#engineSessions.add(engineSessionHigh[row] ?? 0, engineSessionLow[row] ?? 0));
+    const { words } = this.#rows;
+    const [high, low] = [words[row + word.engineSession] ?? 0, words[row + word.engineSession + 1] ?? 0];
+    this.#engines.addPair(trace, this.#engineSessions.add(high, low));
   }
 
   /** A session that goes by the id that an engine kept aside somewhere. */
@@ -204,20 +291,7 @@ export class Screen {
       leaks.add(id);
     }
     if (leaks.size === 0) return;
-    for (let at = 0; at < this.#engineTraces.length; at += 1) {
-      if (leaks.has(this.#engineIds.get(at))) this.#suspects.add(this.#engineTraces.get(at));
-    }
-  }
-
-  /** A session that goes by the id of a trace. */
-  #addTraceLikeSessions(sessions: Set<number>): void {
-    const { traceLike, traceLikeHashes } = this.#scanner;
-    for (const [at, high, low] of traceLike.entries()) {
-      const trace = this.traces.find(traceLikeHashes[at * 2] ?? 0, traceLikeHashes[at * 2 + 1] ?? 0);
-      if (trace === -1) continue;
-      this.#suspects.add(trace);
-      const session = this.sessions.find(high, low);
-      if (session !== -1) sessions.add(session);
-    }
+    const { words, end } = this.#engines;
+    for (let at = 0; at < end; at += 2) if (leaks.has(words[at + 1] ?? 0)) this.#suspects.add(words[at] ?? 0);
   }
 }

@@ -21,7 +21,11 @@ import {
   OPERATION_INVOKE_WORKFLOW,
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
+import { readDecimal } from './digits.ts';
+import { type Hash, hashBytes } from './hash.ts';
 import { counted, kept, NameIndex, numberOf } from './names.ts';
+import type { ScanMemory } from './scan-memory.ts';
+import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
 
 /** The number of the kept attribute that is the session. */
 export const session: number = numberOf(ATTR_SESSION_ID);
@@ -62,6 +66,7 @@ const words = [
   OPERATION_CREATE_AGENT,
 ];
 const operationNames = new NameIndex(words);
+const patterns: readonly Pattern[] = words.map(patternOf);
 /** What follows an operation in its span's name. */
 const subjects = [requestModel, agentName, workflowName, toolName, agentName];
 const sources = new NameIndex([SESSION_SOURCE_GENERATED]);
@@ -71,10 +76,16 @@ const internal = 1;
 const client = 3;
 const failed = 2;
 
+/** How many sessions are remembered as well-formed. */
+const remembered = 1024;
+
 /** Where in the bytes of a line the fields of one span are, and what a rule may find in them. */
 export class SpanFields {
   bytes: Uint8Array = new Uint8Array(0);
-  /** By the number of a kept attribute: where its text begins; -1: absent. */
+  view: DataView = new DataView(new ArrayBuffer(0));
+  /** A bit for each kept attribute that is there. */
+  present = 0;
+  /** By the number of a kept attribute that is there: where its text is. */
   readonly starts: Int32Array<ArrayBuffer> = new Int32Array(kept.length);
   readonly ends: Int32Array<ArrayBuffer> = new Int32Array(kept.length);
   /** -1: absent. */
@@ -87,10 +98,27 @@ export class SpanFields {
   startSessionEnd = -1;
   startConversation = -1;
   startConversationEnd = -1;
+  /** Where in the line the session is that was looked at last; -1: none. */
+  #lastSession = -1;
+  #lastSessionEnd = -1;
+  /** The hash of the session, where there is one, and what its id is like. */
+  readonly sessionHash: Hash = { high: 0, low: 0 };
+  isTraceLike = false;
+  #isBadSession = false;
+  /** Hashes of sessions that nothing is odd about, two words each: a session stands on many spans. */
+  readonly #good = new Uint32Array(remembered * 2);
 
+  /** Begins with a line. */
+  open({ bytes, view }: ScanMemory): void {
+    this.bytes = bytes;
+    this.view = view;
+    this.#lastSession = -1;
+  }
+
+  /** Begins with a span, or with what else has attributes. */
   clear(): void {
-    this.starts.fill(-1);
-    this.counts.fill(-1);
+    this.present = 0;
+    for (let count = 0; count < this.counts.length; count += 1) this.counts[count] = -1;
     this.nameStart = 0;
     this.nameEnd = 0;
     this.runStarts = 0;
@@ -98,22 +126,51 @@ export class SpanFields {
 
   /** Takes a count that was not there yet, written in digits; whether it was one. */
   takeCount(count: number, start: number, end: number): boolean {
-    const { bytes, counts } = this;
-    if (count < 0 || counts[count] !== -1 || end === start || end - start > 15) return false;
-    let value = 0;
-    for (let at = start; at < end; at += 1) {
-      const digit = (bytes[at] ?? 0) - 0x30;
-      if (digit < 0 || digit > 9) return false;
-      value = value * 10 + digit;
-    }
-    counts[count] = value;
+    if (count < 0 || this.counts[count] !== -1 || end - start > 15) return false;
+    const value = readDecimal(this.view, start, end);
+    this.counts[count] = value;
+    return value !== -1;
+  }
+
+  /** Takes the text of a kept attribute that was not there yet; whether it was one. */
+  takeText(field: number, start: number, end: number): boolean {
+    if (field >= kept.length || (this.present & (1 << field)) !== 0) return false;
+    this.present |= 1 << field;
+    this.starts[field] = start;
+    this.ends[field] = end;
     return true;
+  }
+
+  /** A token count by its place among the counted attributes; -1: absent. */
+  count(at: number): number {
+    return this.counts[at] ?? -1;
+  }
+
+  /** Hashes the session, which is there and not empty, and looks at the form of its id. */
+  lookAtSession(): void {
+    const { sessionHash } = this;
+    const start = this.starts[session] ?? 0;
+    const end = this.ends[session] ?? 0;
+    // Spans of a session often follow one another.
+    if (this.#isEqual(start, end, this.#lastSession, this.#lastSessionEnd)) return;
+    this.#lastSession = start;
+    this.#lastSessionEnd = end;
+    hashBytes(this.view, start, end, sessionHash);
+    const { high, low } = sessionHash;
+    const slot = (low & (remembered - 1)) * 2;
+    this.isTraceLike = this.#isBadSession = false;
+    if (this.#good[slot] === high && this.#good[slot + 1] === low) return;
+    this.#isBadSession = this.#isBadId(session);
+    // 32 hexadecimal digits, with or without dashes.
+    this.isTraceLike = this.#countDigits(session) === 32;
+    if (this.#isBadSession || this.isTraceLike) return;
+    this.#good[slot] = high;
+    this.#good[slot + 1] = low;
   }
 
   /** Whether an attribute is there and not empty. */
   has(field: number): boolean {
-    const start = this.starts[field] ?? -1;
-    return start !== -1 && (this.ends[field] ?? 0) > start;
+    return (this.present & (1 << field)) !== 0 && (this.ends[field] ?? 0) > (this.starts[field] ?? 0);
   }
 
   /** The number of the span's operation. */
@@ -134,21 +191,14 @@ export class SpanFields {
     if (isConversation && !this.#isSameText(session, conversation)) return true;
     if (this.has(source) && sources.find(this.bytes, this.starts[source] ?? 0, this.ends[source] ?? 0) === 0)
       return true;
-    const [input = -1, output = -1, read = -1, created = -1, reasoning = -1] = this.counts;
-    if (input !== -1 && Math.max(read, 0) + Math.max(created, 0) > input) return true;
-    if (output !== -1 && reasoning > output) return true;
-    return (
-      this.#isBadId(session) || this.#isBadId(conversation) || this.#isNamed(session) || this.#isNamed(conversation)
-    );
-  }
-
-  /** Whether the session's id has the form of a trace's: 32 hexadecimal digits, with or without dashes. */
-  isTraceLike(): boolean {
-    return this.has(session) && this.#countDigits(session) === 32;
+    const [input, output] = [this.count(0), this.count(1)];
+    if (input !== -1 && Math.max(this.count(2), 0) + Math.max(this.count(3), 0) > input) return true;
+    if (output !== -1 && this.count(4) > output) return true;
+    return this.#hasBadId() || this.#isNamed(session) || this.#isNamed(conversation);
   }
 
   #isMisshapen(number: number, kind: number): boolean {
-    if (!this.#isWellNamed(words[number] ?? '', subjects[number] ?? -1)) return true;
+    if (!this.#isWellNamed(patterns[number], subjects[number] ?? -1)) return true;
     if (number === operations.chat) return kind !== client || !this.has(provider);
     if (number === operations.executeTool) return kind !== internal || !this.has(toolName);
     if (number === operations.invokeWorkflow) return kind !== internal;
@@ -156,23 +206,24 @@ export class SpanFields {
     return (kind !== internal && (kind !== client || !this.has(serverAddress))) || !this.has(provider);
   }
 
-  #isWellNamed(word: string, subject: number): boolean {
-    const { bytes, nameStart } = this;
-    const start = this.starts[subject] ?? -1;
-    const length = this.has(subject) ? (this.ends[subject] ?? 0) - start + 1 : 0;
-    if (this.nameEnd - nameStart !== word.length + length) return false;
-    for (let at = 0; at < word.length; at += 1) if (bytes[nameStart + at] !== word.charCodeAt(at)) return false;
-    for (let at = 0; at < length; at += 1) {
-      if (bytes[nameStart + word.length + at] !== (at === 0 ? 0x20 : bytes[start + at - 1])) return false;
-    }
-    return true;
+  #isWellNamed(word: Pattern | undefined, subject: number): boolean {
+    const { nameStart } = this;
+    if (word === undefined) return false;
+    const rest = this.nameEnd - nameStart - word.length;
+    if (rest < 0 || !standsAt(this.view, nameStart, word)) return false;
+    if (!this.has(subject)) return rest === 0;
+    const start = this.starts[subject] ?? 0;
+    const length = (this.ends[subject] ?? 0) - start;
+    const space = nameStart + word.length;
+    return rest === length + 1 && this.bytes[space] === 0x20 && isSame(this.view, space + 1, start, length);
   }
 
   /** Whether `run.start` says what the span carries. */
   #agrees(): boolean {
-    const { starts, ends } = this;
-    const [sessionStart, conversationStart] = [starts[session] ?? -1, starts[conversation] ?? -1];
-    if (!this.#isEqual(sessionStart, ends[session] ?? -1, this.startSession, this.startSessionEnd)) return false;
+    const { ends } = this;
+    const conversationStart = this.startOf(conversation);
+    if (!this.#isEqual(this.startOf(session), ends[session] ?? -1, this.startSession, this.startSessionEnd))
+      return false;
     if (this.startConversation === -1 || conversationStart === -1) return true;
     return this.#isEqual(
       conversationStart,
@@ -183,21 +234,28 @@ export class SpanFields {
   }
 
   #isSameText(left: number, right: number): boolean {
-    const { starts, ends } = this;
-    return this.#isEqual(starts[left] ?? -1, ends[left] ?? -1, starts[right] ?? -1, ends[right] ?? -1);
+    const { ends } = this;
+    return this.#isEqual(this.startOf(left), ends[left] ?? -1, this.startOf(right), ends[right] ?? -1);
+  }
+
+  /** Where a kept attribute begins; -1: absent. */
+  startOf(field: number): number {
+    return (this.present & (1 << field)) === 0 ? -1 : (this.starts[field] ?? 0);
   }
 
   #isEqual(start: number, end: number, otherStart: number, otherEnd: number): boolean {
     if (start === -1 || otherStart === -1) return start === otherStart;
-    if (end - start !== otherEnd - otherStart) return false;
-    const { bytes } = this;
-    for (let at = 0; at < end - start; at += 1) if (bytes[start + at] !== bytes[otherStart + at]) return false;
-    return true;
+    return end - start === otherEnd - otherStart && isSame(this.view, start, otherStart, end - start);
+  }
+
+  #hasBadId(): boolean {
+    if (this.has(session) ? this.#isBadSession : this.#isBadId(session)) return true;
+    return !this.#isSameText(session, conversation) && this.#isBadId(conversation);
   }
 
   /** Anything but 1 to 128 printable characters of ASCII, without space around them; or what may be the id of a span. */
   #isBadId(field: number): boolean {
-    const start = this.starts[field] ?? -1;
+    const start = this.startOf(field);
     if (start === -1) return false;
     const end = this.ends[field] ?? 0;
     const { bytes } = this;
@@ -225,7 +283,7 @@ export class SpanFields {
 
   /** Whether an id stands in the span's name. */
   #isNamed(field: number): boolean {
-    const start = this.starts[field] ?? -1;
+    const start = this.startOf(field);
     const length = (this.ends[field] ?? 0) - start;
     if (start === -1 || length < 4) return false;
     const { bytes } = this;

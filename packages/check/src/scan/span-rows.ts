@@ -1,4 +1,6 @@
-/** What is known of a span besides numbers; bits of `SpanRows.flags`. */
+import { WordTable } from './word-table.ts';
+
+/** What is known of a span besides numbers; bits of the column `flags`. */
 export const flag: {
   readonly hasParent: 1;
   readonly isEntry: 2;
@@ -35,95 +37,75 @@ export const flag: {
   isProducer: 8_192,
 };
 
+/** Where in a row the words are: each 32 bits wide. A hash or an id of 64 bits is two, the high one first. */
+export const word: {
+  readonly trace: 0;
+  readonly span: 2;
+  readonly parent: 4;
+  readonly session: 6;
+  readonly resource: 8;
+  readonly flags: 9;
+  readonly next: 10;
+  readonly response: 11;
+  readonly linkTrace: 16;
+  readonly linkSpan: 18;
+  readonly engineSession: 20;
+} = {
+  trace: 0,
+  span: 2,
+  parent: 4,
+  session: 6,
+  resource: 8,
+  flags: 9,
+  /** The next row of the same trace, or the next free one, plus one; 0: none. */
+  next: 10,
+  /** Half of the hash: two alike are enough to look again. */
+  response: 11,
+  linkTrace: 16,
+  linkSpan: 18,
+  engineSession: 20,
+};
+
+/** Where in a row the numbers are: counted in floats of 64 bits. */
+export const number: { readonly start: 6; readonly end: 7; readonly input: 11; readonly output: 12 } = {
+  /** Nanoseconds since the epoch, to the nearest 256. */
+  start: 6,
+  end: 7,
+  input: 11,
+  output: 12,
+};
+
+/** Words in a row. What every span has comes first, in the 64 bytes that a processor loads at once. */
+export const rowWidth = 26;
+
 /**
  * Facts of spans, a row each, without an object for any of them. Rows are lent and given back: there are as many as
  * spans of traces that are still open.
  */
 export class SpanRows {
-  traceHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  traceLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  spanHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  spanLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  parentHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  parentLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  sessionHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  sessionLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  linkTraceHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  linkTraceLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  linkSpanHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  linkSpanLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  engineSessionHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  engineSessionLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  responseHigh: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  responseLow: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  resource: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  flags: Uint32Array<ArrayBuffer> = new Uint32Array(4096);
-  input: Float64Array<ArrayBuffer> = new Float64Array(4096);
-  output: Float64Array<ArrayBuffer> = new Float64Array(4096);
-  /** Nanoseconds since the epoch, to the nearest 256. */
-  start: Float64Array<ArrayBuffer> = new Float64Array(4096);
-  end: Float64Array<ArrayBuffer> = new Float64Array(4096);
-  /** The next row of the same trace, or the next free one; -1: none. */
-  next: Int32Array<ArrayBuffer> = new Int32Array(4096);
-  #free = -1;
-  #used = 0;
+  readonly #table = new WordTable(rowWidth);
+  /** The first free row plus one. */
+  #free = 0;
 
-  /** Lends a row with all flags off. */
+  get words(): Uint32Array<ArrayBuffer> {
+    return this.#table.words;
+  }
+
+  get numbers(): Float64Array<ArrayBuffer> {
+    return this.#table.numbers;
+  }
+
+  /** Lends a row, with what was left in it. */
   take(): number {
-    const row = this.#free;
-    if (row === -1) {
-      if (this.#used === this.flags.length) this.#grow();
-      this.#used += 1;
-      this.flags[this.#used - 1] = 0;
-      return this.#used - 1;
-    }
-    this.#free = this.next[row] ?? -1;
-    this.flags[row] = 0;
+    const row = this.#free - 1;
+    if (row === -1) return this.#table.add();
+    this.#free = this.#table.words[row + word.next] ?? 0;
     return row;
   }
 
   /** Takes a row back. */
   give(row: number): void {
-    this.next[row] = this.#free;
-    this.#free = row;
-  }
-
-  #grow(): void {
-    const size = this.flags.length * 2;
-    const wider = (column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
-      const wide = new Uint32Array(size);
-      wide.set(column);
-      return wide;
-    };
-    const widerFloat = (column: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
-      const wide = new Float64Array(size);
-      wide.set(column);
-      return wide;
-    };
-    this.traceHigh = wider(this.traceHigh);
-    this.traceLow = wider(this.traceLow);
-    this.spanHigh = wider(this.spanHigh);
-    this.spanLow = wider(this.spanLow);
-    this.parentHigh = wider(this.parentHigh);
-    this.parentLow = wider(this.parentLow);
-    this.sessionHigh = wider(this.sessionHigh);
-    this.sessionLow = wider(this.sessionLow);
-    this.linkTraceHigh = wider(this.linkTraceHigh);
-    this.linkTraceLow = wider(this.linkTraceLow);
-    this.linkSpanHigh = wider(this.linkSpanHigh);
-    this.linkSpanLow = wider(this.linkSpanLow);
-    this.engineSessionHigh = wider(this.engineSessionHigh);
-    this.engineSessionLow = wider(this.engineSessionLow);
-    this.responseHigh = wider(this.responseHigh);
-    this.responseLow = wider(this.responseLow);
-    this.resource = wider(this.resource);
-    this.flags = wider(this.flags);
-    this.input = widerFloat(this.input);
-    this.output = widerFloat(this.output);
-    this.start = widerFloat(this.start);
-    this.end = widerFloat(this.end);
-    const next = new Int32Array(size);
-    next.set(this.next);
-    this.next = next;
+    this.#table.words[row + word.next] = this.#free;
+    this.#free = row + 1;
   }
 }

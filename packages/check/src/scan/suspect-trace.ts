@@ -1,9 +1,11 @@
-import { flag, type SpanRows } from './span-rows.ts';
+import { flag, number, type SpanRows, word } from './span-rows.ts';
 
 /** SDKs cut start times off to the millisecond; less what a float cannot tell. Nanoseconds. */
 const tolerance = 2_000_000 - 2_048;
 /** Above so many spans a table is quicker than looking through them. */
 const few = 24;
+/** In place of a position: there is none, and parents form a ring. */
+const [none, ring] = [-1, -2];
 
 /** What is known of a trace once it is whole. */
 export interface TraceVerdict {
@@ -12,158 +14,189 @@ export interface TraceVerdict {
   readonly turns: readonly number[];
 }
 
-/** Whether a rule may find something in a trace that no span shows by itself; rather too often than not often enough. */
-export function judgeTrace(rows: SpanRows, members: readonly number[]): TraceVerdict {
-  const parents = findParents(rows, members);
-  let isFlawed = parents.isSuspect;
-  let [runs, responses, unstamped, sessions] = [0, 0, 0, 0];
-  let [high, low] = [0, 0];
-  for (const row of members) {
-    const flags = rows.flags[row] ?? 0;
-    if ((flags & flag.isFlawed) !== 0) isFlawed = true;
-    if ((flags & flag.isRun) !== 0) runs += 1;
-    if ((flags & flag.hasResponse) !== 0) responses += 1;
-    if ((flags & flag.isStamped) === 0) unstamped += 1;
-    else if (sessions === 0 || rows.sessionHigh[row] !== high || rows.sessionLow[row] !== low) {
-      sessions += 1;
-      [high, low] = [rows.sessionHigh[row] ?? 0, rows.sessionLow[row] ?? 0];
+/**
+ * Judges traces one after another: whether a rule may find something in one that no span shows by itself, rather too
+ * often than not often enough. What it needs for that is used again for the next trace.
+ */
+export class TraceJudge {
+  readonly #rows: SpanRows;
+  /** By position of a member: the position of its parent. */
+  #parents = new Int32Array(64);
+  /** By position of a run: the sums of what its model calls count. */
+  #inputs = new Float64Array(64);
+  #outputs = new Float64Array(64);
+
+  constructor(rows: SpanRows) {
+    this.#rows = rows;
+  }
+
+  /** Judges the trace that has these rows. */
+  judge(members: readonly number[]): TraceVerdict {
+    const { words } = this.#rows;
+    if (members.length > this.#parents.length) this.#widen(members.length);
+    let isSuspect = this.#findParents(members);
+    let [all, runs, responses, isMixed] = [0, 0, 0, false];
+    const first = members[0] ?? 0;
+    const [high, low] = [words[first + word.session], words[first + word.session + 1]];
+    for (let at = 0; at < members.length; at += 1) {
+      const row = members[at] ?? 0;
+      const flags = words[row + word.flags] ?? 0;
+      all |= flags;
+      if ((flags & flag.isRun) !== 0) runs += 1;
+      if ((flags & flag.hasResponse) !== 0) responses += 1;
+      if ((flags & flag.isStamped) === 0 || words[row + word.session + 1] !== low || words[row + word.session] !== high)
+        isMixed = true;
     }
+    if ((all & flag.isFlawed) !== 0) isSuspect = true;
+    if (responses > 1 && this.#hasRepeatedResponse(members)) isSuspect = true;
+    const turns: number[] = [];
+    if (runs > 0 && this.#judgeRuns(members, isMixed, turns)) isSuspect = true;
+    return { isSuspect, turns };
   }
-  if (responses > 1 && hasRepeatedResponse(rows, members)) isFlawed = true;
-  if (runs === 0) return { isSuspect: isFlawed, turns: [] };
-  const { turns, isSuspect: hasBadRun } = judgeRuns(rows, members, parents.positions, unstamped > 0 || sessions > 1);
-  return { isSuspect: isFlawed || hasBadRun, turns };
-}
 
-interface Parents {
-  /** By position of a member: the position of its parent; -1: none in here. */
-  readonly positions: Int32Array;
-  readonly isSuspect: boolean;
-}
-
-function findParents(rows: SpanRows, members: readonly number[]): Parents {
-  const positions = new Int32Array(members.length).fill(-1);
-  const find = members.length <= few ? searchIn(rows, members) : tableOf(rows, members);
-  let isSuspect = false;
-  for (const [position, row] of members.entries()) {
-    const flags = rows.flags[row] ?? 0;
-    // The same span twice, as after a repeated export: only the index of the rules counts it once.
-    if (find(rows.spanHigh[row] ?? 0, rows.spanLow[row] ?? 0) !== position) isSuspect = true;
-    if ((flags & flag.hasParent) === 0) continue;
-    const parent = find(rows.parentHigh[row] ?? 0, rows.parentLow[row] ?? 0);
-    positions[position] = parent;
-    if (parent === position) isSuspect = true;
-    if (parent === -1) isSuspect ||= (flags & flag.isEntry) === 0;
-    else isSuspect ||= isOutside(rows, row, members[parent] ?? 0);
+  #widen(size: number): void {
+    this.#parents = new Int32Array(size * 2);
+    this.#inputs = new Float64Array(size * 2);
+    this.#outputs = new Float64Array(size * 2);
   }
-  return { positions, isSuspect };
-}
 
-function searchIn(rows: SpanRows, members: readonly number[]): (high: number, low: number) => number {
-  return (high, low) => {
+  /** Finds the parent of each member; whether something is odd about one. */
+  #findParents(members: readonly number[]): boolean {
+    const { words } = this.#rows;
+    const table = members.length <= few ? undefined : this.#tableOf(members);
+    let isSuspect = false;
     for (let position = 0; position < members.length; position += 1) {
       const row = members[position] ?? 0;
-      if (rows.spanLow[row] === low && rows.spanHigh[row] === high) return position;
+      const flags = words[row + word.flags] ?? 0;
+      // The same span twice, as after a repeated export: only the index of the rules counts it once.
+      if (this.#find(members, table, row + word.span) !== position) isSuspect = true;
+      const parent = (flags & flag.hasParent) === 0 ? none : this.#find(members, table, row + word.parent);
+      this.#parents[position] = parent;
+      if ((flags & flag.hasParent) === 0) continue;
+      if (parent === position) isSuspect = true;
+      if (parent === none) isSuspect ||= (flags & flag.isEntry) === 0;
+      else isSuspect ||= this.#isOutside(row, members[parent] ?? 0);
     }
-    return -1;
-  };
-}
-
-function tableOf(rows: SpanRows, members: readonly number[]): (high: number, low: number) => number {
-  const table = new Map<bigint, number>();
-  for (let position = members.length - 1; position >= 0; position -= 1) {
-    const row = members[position] ?? 0;
-    table.set(keyOf(rows.spanHigh[row] ?? 0, rows.spanLow[row] ?? 0), position);
+    return isSuspect;
   }
-  return (high, low) => table.get(keyOf(high, low)) ?? -1;
+
+  /** The position of the member with the id that stands at a place. */
+  #find(members: readonly number[], table: ReadonlyMap<bigint, number> | undefined, place: number): number {
+    const { words } = this.#rows;
+    const [high, low] = [words[place], words[place + 1]];
+    if (table !== undefined) return table.get(keyOf(high, low)) ?? none;
+    for (let position = 0; position < members.length; position += 1) {
+      const row = members[position] ?? 0;
+      if (words[row + word.span + 1] === low && words[row + word.span] === high) return position;
+    }
+    return none;
+  }
+
+  #tableOf(members: readonly number[]): ReadonlyMap<bigint, number> {
+    const { words } = this.#rows;
+    const table = new Map<bigint, number>();
+    for (let position = members.length - 1; position >= 0; position -= 1) {
+      const row = members[position] ?? 0;
+      table.set(keyOf(words[row + word.span], words[row + word.span + 1]), position);
+    }
+    return table;
+  }
+
+  #isOutside(row: number, parent: number): boolean {
+    const { words, numbers } = this.#rows;
+    if (words[row + word.resource] !== words[parent + word.resource]) return false;
+    if (((words[row + word.flags] ?? 0) & flag.isDetached) !== 0) return false;
+    if (((words[parent + word.flags] ?? 0) & flag.isProducer) !== 0) return false;
+    return (
+      (numbers[row / 2 + number.start] ?? 0) + tolerance < (numbers[parent / 2 + number.start] ?? 0) ||
+      (numbers[row / 2 + number.end] ?? 0) > (numbers[parent / 2 + number.end] ?? 0) + tolerance
+    );
+  }
+
+  #hasRepeatedResponse(members: readonly number[]): boolean {
+    const { words } = this.#rows;
+    const seen: number[] = [];
+    for (const row of members) {
+      if (((words[row + word.flags] ?? 0) & flag.hasResponse) === 0) continue;
+      seen.push(words[row + word.response] ?? 0);
+    }
+    return seen.length <= few
+      ? seen.some((response, at) => seen.indexOf(response) !== at)
+      : new Set(seen).size < seen.length;
+  }
+
+  /** Judges what holds between runs and what is below them: stamps, roots, sums. Names the turns. */
+  #judgeRuns(members: readonly number[], isMixed: boolean, turns: number[]): boolean {
+    const { words, numbers } = this.#rows;
+    const [parents, inputs, outputs] = [this.#parents, this.#inputs, this.#outputs];
+    let isSuspect = false;
+    let tops = 0;
+    // Not a number: no call below the run counts anything.
+    inputs.fill(Number.NaN, 0, members.length);
+    outputs.fill(Number.NaN, 0, members.length);
+    for (let position = 0; position < members.length; position += 1) {
+      const row = members[position] ?? 0;
+      const flags = words[row + word.flags] ?? 0;
+      const parent = parents[position] ?? none;
+      const isRun = (flags & flag.isRun) !== 0;
+      const above = this.#climb(members, isRun ? parent : position);
+      if (above === ring) return true;
+      if (isRun) {
+        const parentFlags = parent === none ? 0 : (words[(members[parent] ?? 0) + word.flags] ?? 0);
+        // A root right below another one, or below a model call: one run with two roots?
+        if ((parentFlags & (flag.isRun | flag.isChat)) !== 0) isSuspect = true;
+        if ((flags & flag.hasParent) === 0) tops += 1;
+        if (above === none && (flags & flag.isTurn) !== 0) turns.push(row);
+        else if ((flags & flag.hasLink) !== 0) isSuspect = true;
+      }
+      if (above === none) continue;
+      if (isMixed && !this.#isSameSession(row, members[above] ?? 0)) isSuspect = true;
+      if ((flags & flag.isChat) === 0) continue;
+      add(inputs, above, (flags & flag.hasInput) === 0 ? Infinity : (numbers[row / 2 + number.input] ?? 0));
+      add(outputs, above, (flags & flag.hasOutput) === 0 ? Infinity : (numbers[row / 2 + number.output] ?? 0));
+    }
+    for (let position = 0; position < members.length; position += 1) {
+      const row = members[position] ?? 0;
+      const flags = words[row + word.flags] ?? 0;
+      if ((flags & flag.isRun) === 0) continue;
+      const [input, output] = [inputs[position] ?? 0, outputs[position] ?? 0];
+      // A sum that is not finite has a call that says nothing, or no call at all.
+      if ((flags & flag.hasInput) !== 0 && Number.isFinite(input) && numbers[row / 2 + number.input] !== input)
+        isSuspect = true;
+      if ((flags & flag.hasOutput) !== 0 && Number.isFinite(output) && numbers[row / 2 + number.output] !== output)
+        isSuspect = true;
+    }
+    return isSuspect || tops > 1;
+  }
+
+  /** The position of the nearest run, from a position upwards; `none`, or `ring`. */
+  #climb(members: readonly number[], from: number): number {
+    const { words } = this.#rows;
+    let at = from;
+    for (let steps = 0; at !== none; steps += 1) {
+      if (((words[(members[at] ?? 0) + word.flags] ?? 0) & flag.isRun) !== 0) return at;
+      if (steps > members.length) return ring;
+      at = this.#parents[at] ?? none;
+    }
+    return none;
+  }
+
+  #isSameSession(left: number, right: number): boolean {
+    const { words } = this.#rows;
+    const stamps = (words[left + word.flags] ?? 0) & (words[right + word.flags] ?? 0) & flag.isStamped;
+    return (
+      stamps !== 0 &&
+      words[left + word.session] === words[right + word.session] &&
+      words[left + word.session + 1] === words[right + word.session + 1]
+    );
+  }
 }
 
-function keyOf(high: number, low: number): bigint {
+function add(sums: Float64Array, run: number, value: number): void {
+  const sum = sums[run] ?? 0;
+  sums[run] = Number.isNaN(sum) ? value : sum + value;
+}
+
+function keyOf(high = 0, low = 0): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
-}
-
-function isOutside(rows: SpanRows, row: number, parent: number): boolean {
-  if (rows.resource[row] !== rows.resource[parent]) return false;
-  if (((rows.flags[row] ?? 0) & flag.isDetached) !== 0 || ((rows.flags[parent] ?? 0) & flag.isProducer) !== 0)
-    return false;
-  return (
-    (rows.start[row] ?? 0) + tolerance < (rows.start[parent] ?? 0) ||
-    (rows.end[row] ?? 0) > (rows.end[parent] ?? 0) + tolerance
-  );
-}
-
-function hasRepeatedResponse(rows: SpanRows, members: readonly number[]): boolean {
-  const seen = new Set<number>();
-  for (const row of members) {
-    if (((rows.flags[row] ?? 0) & flag.hasResponse) === 0) continue;
-    const low = rows.responseLow[row] ?? 0;
-    if (seen.has(low)) return true;
-    seen.add(low);
-  }
-  return false;
-}
-
-/** What holds between runs and what is below them: stamps, roots, sums. */
-function judgeRuns(rows: SpanRows, members: readonly number[], parents: Int32Array, isMixed: boolean): TraceVerdict {
-  const turns: number[] = [];
-  const [input, output] = [new Map<number, number>(), new Map<number, number>()];
-  let isSuspect = false;
-  let tops = 0;
-  for (const [position, row] of members.entries()) {
-    const flags = rows.flags[row] ?? 0;
-    const isRun = (flags & flag.isRun) !== 0;
-    const above = isRun
-      ? climb(rows, members, parents, parents[position] ?? -1)
-      : climb(rows, members, parents, position);
-    if (above === ring) return { isSuspect: true, turns };
-    if (isRun) {
-      const parent = parents[position] ?? -1;
-      const parentFlags = parent === -1 ? 0 : (rows.flags[members[parent] ?? 0] ?? 0);
-      // A root right below another one, or below a model call: one run with two roots?
-      if ((parentFlags & (flag.isRun | flag.isChat)) !== 0) isSuspect = true;
-      if ((flags & flag.hasParent) === 0) tops += 1;
-      if (above === -1 && (flags & flag.isTurn) !== 0) turns.push(row);
-      else if ((flags & flag.hasLink) !== 0) isSuspect = true;
-    }
-    if (above === -1) continue;
-    if (isMixed && !isSameSession(rows, row, members[above] ?? 0)) isSuspect = true;
-    if ((flags & flag.isChat) !== 0) {
-      add(input, above, (flags & flag.hasInput) === 0 ? Number.NaN : (rows.input[row] ?? 0));
-      add(output, above, (flags & flag.hasOutput) === 0 ? Number.NaN : (rows.output[row] ?? 0));
-    }
-  }
-  for (const [run, sum] of input) isSuspect ||= isOther(rows, members[run] ?? 0, flag.hasInput, rows.input, sum);
-  for (const [run, sum] of output) isSuspect ||= isOther(rows, members[run] ?? 0, flag.hasOutput, rows.output, sum);
-  return { isSuspect: isSuspect || tops > 1, turns };
-}
-
-const ring = -2;
-
-/** The position of the nearest run, from a position upwards; -1: none, -2: parents form a ring. */
-function climb(rows: SpanRows, members: readonly number[], parents: Int32Array, from: number): number {
-  let at = from;
-  for (let steps = 0; at !== -1; steps += 1) {
-    if (((rows.flags[members[at] ?? 0] ?? 0) & flag.isRun) !== 0) return at;
-    if (steps > members.length) return ring;
-    at = parents[at] ?? -1;
-  }
-  return -1;
-}
-
-function isSameSession(rows: SpanRows, left: number, right: number): boolean {
-  const stamps = (rows.flags[left] ?? 0) & (rows.flags[right] ?? 0) & flag.isStamped;
-  return (
-    stamps !== 0 &&
-    rows.sessionHigh[left] === rows.sessionHigh[right] &&
-    rows.sessionLow[left] === rows.sessionLow[right]
-  );
-}
-
-function add(sums: Map<number, number>, run: number, value: number): void {
-  sums.set(run, (sums.get(run) ?? 0) + value);
-}
-
-/** Whether a run says another total than the sum of its calls. A sum that is no number has a call that says nothing. */
-function isOther(rows: SpanRows, run: number, bit: number, totals: Float64Array, sum: number): boolean {
-  return ((rows.flags[run] ?? 0) & bit) !== 0 && !Number.isNaN(sum) && totals[run] !== sum;
 }

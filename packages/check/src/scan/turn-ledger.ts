@@ -1,98 +1,117 @@
 import { HashTable } from './hash-table.ts';
-import { NumberList } from './number-list.ts';
-import { flag, type SpanRows } from './span-rows.ts';
+import { flag, number, type SpanRows, word } from './span-rows.ts';
+import { WordTable } from './word-table.ts';
 
 /** Starts nearer to one another than this may be in any order: times are kept to the nearest 256 ns. */
 const blur = 2_048;
 
+/** Where in a row the words are; two each for ids and hashes of 64 bits. The start is the last float of the row. */
+const column = { trace: 0, session: 1, resource: 2, hasLink: 3, span: 4, linkTrace: 6, linkSpan: 8, start: 5 } as const;
+const width = 12;
+
 /** What stays of each turn once its trace is closed: enough to see whether turns follow one another. */
 export class TurnLedger {
-  readonly #traces = new NumberList();
-  readonly #sessions = new NumberList();
-  readonly #resources = new NumberList();
-  readonly #spanHigh = new NumberList();
-  readonly #spanLow = new NumberList();
-  readonly #linkHigh = new NumberList();
-  readonly #linkLow = new NumberList();
-  readonly #linkSpanHigh = new NumberList();
-  readonly #linkSpanLow = new NumberList();
-  readonly #hasLink = new NumberList();
-  #starts = new Float64Array(1024);
+  readonly #turns = new WordTable(width);
 
-  get length(): number {
-    return this.#traces.length;
+  /** What is known of all turns: see `absorb`. */
+  get used(): Uint32Array<ArrayBuffer> {
+    return this.#turns.used;
   }
 
   add(rows: SpanRows, row: number, trace: number, session: number): void {
-    const at = this.length;
-    if (at === this.#starts.length) {
-      const wider = new Float64Array(at * 2);
-      wider.set(this.#starts);
-      this.#starts = wider;
+    const turn = this.#turns.add();
+    const { words, numbers } = this.#turns;
+    const from = rows.words;
+    words[turn + column.trace] = trace;
+    words[turn + column.session] = session;
+    words[turn + column.resource] = from[row + word.resource] ?? 0;
+    words[turn + column.hasLink] = (from[row + word.flags] ?? 0) & flag.hasLink;
+    for (let at = 0; at < 2; at += 1) {
+      words[turn + column.span + at] = from[row + word.span + at] ?? 0;
+      words[turn + column.linkTrace + at] = from[row + word.linkTrace + at] ?? 0;
+      words[turn + column.linkSpan + at] = from[row + word.linkSpan + at] ?? 0;
     }
-    this.#starts[at] = rows.start[row] ?? 0;
-    this.#traces.push(trace);
-    this.#sessions.push(session);
-    this.#resources.push(rows.resource[row] ?? 0);
-    this.#spanHigh.push(rows.spanHigh[row] ?? 0);
-    this.#spanLow.push(rows.spanLow[row] ?? 0);
-    this.#linkHigh.push(rows.linkTraceHigh[row] ?? 0);
-    this.#linkLow.push(rows.linkTraceLow[row] ?? 0);
-    this.#linkSpanHigh.push(rows.linkSpanHigh[row] ?? 0);
-    this.#linkSpanLow.push(rows.linkSpanLow[row] ?? 0);
-    this.#hasLink.push(((rows.flags[row] ?? 0) & flag.hasLink) === 0 ? 0 : 1);
+    numbers[turn / 2 + column.start] = rows.numbers[row / 2 + number.start] ?? 0;
+  }
+
+  /** Takes the turns of another ledger, whose traces, sessions and resources have these numbers here. */
+  absorb(
+    turns: Uint32Array,
+    traces: Readonly<Uint32Array>,
+    sessions: Readonly<Uint32Array>,
+    resources: readonly number[],
+  ): void {
+    for (let from = 0; from < turns.length; from += width) {
+      const turn = this.#turns.add();
+      const { words } = this.#turns;
+      for (let at = 0; at < width; at += 1) words[turn + at] = turns[from + at] ?? 0;
+      words[turn + column.trace] = traces[turns[from + column.trace] ?? 0] ?? 0;
+      words[turn + column.session] = sessions[turns[from + column.session] ?? 0] ?? 0;
+      words[turn + column.resource] = resources[turns[from + column.resource] ?? 0] ?? 0;
+    }
   }
 
   /** Each link: the trace it is in, and the one it leads to, if that is known. */
   *links(traces: HashTable): Iterable<readonly [from: number, to: number]> {
-    for (let turn = 0; turn < this.length; turn += 1) {
-      if (this.#hasLink.get(turn) === 0) continue;
-      const to = traces.find(this.#linkHigh.get(turn), this.#linkLow.get(turn));
-      if (to !== -1) yield [this.#traces.get(turn), to];
+    const { words, end } = this.#turns;
+    for (let turn = 0; turn < end; turn += width) {
+      if (words[turn + column.hasLink] === 0) continue;
+      const to = this.#target(turn, traces);
+      if (to !== -1) yield [words[turn + column.trace] ?? 0, to];
     }
   }
 
   /** Sessions whose turns do not follow one another, link by link: with what is unusual, rather too many than too few. */
   suspects(traces: HashTable): ReadonlySet<number> {
-    const order = Uint32Array.from({ length: this.length }, (_, turn) => turn).toSorted(
+    const { words, numbers, end } = this.#turns;
+    const order = Uint32Array.from({ length: end / width }, (_, at) => at * width).toSorted(
       (left, right) =>
-        this.#sessions.get(left) - this.#sessions.get(right) ||
-        this.#resources.get(left) - this.#resources.get(right) ||
-        (this.#starts[left] ?? 0) - (this.#starts[right] ?? 0),
+        (words[left + column.session] ?? 0) - (words[right + column.session] ?? 0) ||
+        (words[left + column.resource] ?? 0) - (words[right + column.resource] ?? 0) ||
+        (numbers[left / 2 + column.start] ?? 0) - (numbers[right / 2 + column.start] ?? 0),
     );
     const roots = new HashTable();
-    const owners = new NumberList();
-    for (let turn = 0; turn < this.length; turn += 1) {
-      if (roots.add(this.#traces.get(turn) ^ this.#spanHigh.get(turn), this.#spanLow.get(turn)) === owners.length) {
-        owners.push(this.#sessions.get(turn));
-      }
+    const owners = new WordTable(1);
+    for (let turn = 0; turn < end; turn += width) {
+      const [high, low] = [words[turn + column.span] ?? 0, words[turn + column.span + 1] ?? 0];
+      const known = roots.size;
+      if (roots.add((words[turn + column.trace] ?? 0) ^ high, low) < known) continue;
+      const owner = owners.add();
+      owners.words[owner] = words[turn + column.session] ?? 0;
     }
     const suspects = new Set<number>();
-    for (const [at, turn] of order.entries()) {
+    for (let at = 0; at < order.length; at += 1) {
+      const turn = order[at] ?? 0;
       const before = at === 0 ? -1 : (order[at - 1] ?? -1);
-      if (!this.#follows(turn, before, traces, roots, owners)) suspects.add(this.#sessions.get(turn));
+      if (!this.#follows(turn, before, traces, roots, owners)) suspects.add(words[turn + column.session] ?? 0);
     }
     return suspects;
   }
 
-  #follows(turn: number, before: number, traces: HashTable, roots: HashTable, owners: NumberList): boolean {
-    const target = traces.find(this.#linkHigh.get(turn), this.#linkLow.get(turn));
+  #target(turn: number, traces: HashTable): number {
+    const { words } = this.#turns;
+    return traces.find(words[turn + column.linkTrace] ?? 0, words[turn + column.linkTrace + 1] ?? 0);
+  }
+
+  #follows(turn: number, before: number, traces: HashTable, roots: HashTable, owners: WordTable): boolean {
+    const { words, numbers } = this.#turns;
     const isFirst =
       before === -1 ||
-      this.#sessions.get(before) !== this.#sessions.get(turn) ||
-      this.#resources.get(before) !== this.#resources.get(turn);
-    if (this.#hasLink.get(turn) === 1) {
-      if (target === -1) return false;
-      const isBefore =
-        !isFirst &&
-        target === this.#traces.get(before) &&
-        this.#linkSpanHigh.get(turn) === this.#spanHigh.get(before) &&
-        this.#linkSpanLow.get(turn) === this.#spanLow.get(before) &&
-        (this.#starts[turn] ?? 0) - (this.#starts[before] ?? 0) > blur;
-      if (isBefore) return true;
-      const root = roots.find(target ^ this.#linkSpanHigh.get(turn), this.#linkSpanLow.get(turn));
-      return isFirst && root !== -1 && owners.get(root) === this.#sessions.get(turn);
-    }
-    return isFirst || this.#traces.get(before) === this.#traces.get(turn);
+      words[before + column.session] !== words[turn + column.session] ||
+      words[before + column.resource] !== words[turn + column.resource];
+    if (words[turn + column.hasLink] === 0)
+      return isFirst || words[before + column.trace] === words[turn + column.trace];
+    const target = this.#target(turn, traces);
+    if (target === -1) return false;
+    const [high, low] = [words[turn + column.linkSpan] ?? 0, words[turn + column.linkSpan + 1] ?? 0];
+    const isBefore =
+      !isFirst &&
+      target === words[before + column.trace] &&
+      high === words[before + column.span] &&
+      low === words[before + column.span + 1] &&
+      (numbers[turn / 2 + column.start] ?? 0) - (numbers[before / 2 + column.start] ?? 0) > blur;
+    if (isBefore) return true;
+    const root = roots.find(target ^ high, low);
+    return isFirst && root !== -1 && owners.words[root] === words[turn + column.session];
   }
 }

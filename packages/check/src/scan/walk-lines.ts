@@ -1,85 +1,145 @@
-import { open } from 'node:fs/promises';
-import { readBytes, standardInput } from '../sources/bytes.ts';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { readBytes, standardInput, unreadable } from '../sources/bytes.ts';
+import type { ScanMemory } from './scan-memory.ts';
 
 const newline = 0x0a;
 const gzipMagic = 0x1f8b;
-const pieceSize = 1 << 20;
 
-/** A line as a place in a larger piece of bytes, which holds good until the next line is asked for. */
-export interface LineBytes {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  /** From 1. */
-  readonly number: number;
+/** A part of a file: the lines that begin from one byte up to another. What is compressed is one part. */
+export interface FileRange {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+  /** The number of its first line; default 1. */
+  readonly firstLine?: number;
 }
 
-/**
- * The lines of a file, plain or in gzip. A plain file is read into one and the same piece of memory.
- *
- * @throws InputError when it cannot be read.
- */
-export async function* walkLines(file: string): AsyncIterable<LineBytes> {
-  yield* (await isPlain(file)) ? walkPlain(file) : walkPieces(readBytes(file));
+/** What looks at lines as they go by. They are in the memory, and only for the time of the call. */
+export interface LineVisitor {
+  /** So many lines follow one another: the first of them begins at this byte of the file. */
+  block(offset: number, line: number): void;
+  line(start: number, end: number, line: number): void;
 }
 
-async function isPlain(file: string): Promise<boolean> {
+/** Whether a file can be read from anywhere: it is there, and not compressed. */
+export function isPlain(file: string): boolean {
   if (file === standardInput) return false;
+  let descriptor = -1;
   try {
-    await using handle = await open(file);
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer.readUInt16BE() !== gzipMagic;
+    descriptor = openSync(file, 'r');
+    const head = Buffer.alloc(2);
+    return readSync(descriptor, head, 0, 2, 0) < 2 || head.readUInt16BE() !== gzipMagic;
   } catch {
     // Whoever reads it says in words what is wrong.
     return false;
+  } finally {
+    if (descriptor !== -1) closeSync(descriptor);
   }
 }
 
-async function* walkPlain(file: string): AsyncIterable<LineBytes> {
-  await using handle = await open(file);
-  let bytes = Buffer.allocUnsafe(pieceSize);
-  let number = 0;
-  let filled = 0;
-  for (;;) {
-    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled);
-    const until = filled + bytesRead;
-    let from = 0;
-    for (let end = bytes.indexOf(newline, filled); end !== -1 && end < until; end = bytes.indexOf(newline, from)) {
-      number += 1;
-      yield { bytes, start: from, end, number };
-      from = end + 1;
+/**
+ * Shows the lines of a part of a file, plain or in gzip, to a visitor. All are read into one and the same memory.
+ *
+ * @throws InputError when it cannot be read.
+ */
+export async function walkLines(range: FileRange, memory: ScanMemory, visitor: LineVisitor): Promise<void> {
+  const cutter = new LineCutter(range, memory, visitor);
+  if (isPlain(range.file)) {
+    walkPlain(range, memory, cutter);
+    return;
+  }
+  for await (const piece of readBytes(range.file)) {
+    for (let at = 0; at < piece.length;) {
+      const copied = piece.copy(memory.bytes, cutter.filled, at);
+      cutter.take(copied);
+      at += copied;
     }
-    filled = until - from;
-    if (bytesRead === 0) {
-      if (filled > 0) yield { bytes, start: from, end: until, number: number + 1 };
-      return;
+  }
+  cutter.finish();
+}
+
+/** Without waiting: reading what the system has read ahead is not worth a way to another thread and back. */
+function walkPlain({ file, from }: FileRange, memory: ScanMemory, cutter: LineCutter): void {
+  // The byte before says whether a line begins here.
+  let position = Math.max(from - 1, 0);
+  const descriptor = openSync(file, 'r');
+  try {
+    for (;;) {
+      const { bytes } = memory;
+      const read = readPiece(descriptor, bytes, cutter.filled, position, file);
+      position += read;
+      if (read === 0) break;
+      if (!cutter.take(read)) return;
     }
-    if (filled === bytes.length) {
-      const wider = Buffer.allocUnsafe(bytes.length * 2);
-      bytes.copy(wider);
-      bytes = wider;
-    } else bytes.copyWithin(0, from, until);
+    cutter.finish();
+  } finally {
+    closeSync(descriptor);
   }
 }
 
-async function* walkPieces(pieces: AsyncIterable<Buffer>): AsyncIterable<LineBytes> {
-  let number = 0;
-  let pending: Buffer[] = [];
-  for await (const piece of pieces) {
-    let from = 0;
-    for (let end = piece.indexOf(newline); end !== -1; end = piece.indexOf(newline, from)) {
-      number += 1;
-      if (pending.length === 0) yield { bytes: piece, start: from, end, number };
+function readPiece(descriptor: number, bytes: Buffer, at: number, position: number, file: string): number {
+  try {
+    return readSync(descriptor, bytes, at, bytes.length - at, position);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+/** Cuts what is read into the memory into lines. */
+class LineCutter {
+  /** How much of the memory is taken by the beginning of a line. */
+  filled = 0;
+  readonly #memory: ScanMemory;
+  readonly #visitor: LineVisitor;
+  readonly #to: number;
+  /** Where in the file the memory begins. */
+  #base: number;
+  #line: number;
+  /** Where the memory begins is the end, or the middle, of a line that belongs to the part before. */
+  #isBefore: boolean;
+
+  constructor({ from, to, firstLine = 1 }: FileRange, memory: ScanMemory, visitor: LineVisitor) {
+    this.#memory = memory;
+    this.#visitor = visitor;
+    this.#to = to;
+    this.#base = Math.max(from - 1, 0);
+    this.#line = firstLine;
+    this.#isBefore = from > 0;
+  }
+
+  /** Takes so many bytes that were read behind the filled ones; false once there is no need of more. */
+  take(read: number): boolean {
+    const { bytes } = this.#memory;
+    const until = this.filled + read;
+    let start = 0;
+    let isFirst = true;
+    for (
+      let end = bytes.indexOf(newline, this.filled);
+      end !== -1 && end < until;
+      end = bytes.indexOf(newline, start)
+    ) {
+      if (this.#isBefore) this.#isBefore = false;
       else {
-        const bytes = Buffer.concat([...pending, piece.subarray(from, end)]);
-        pending = [];
-        yield { bytes, start: 0, end: bytes.length, number };
+        if (this.#base + start >= this.#to) return false;
+        if (isFirst) this.#visitor.block(this.#base + start, this.#line);
+        isFirst = false;
+        this.#visitor.line(start, end, this.#line);
+        this.#line += 1;
       }
-      from = end + 1;
+      start = end + 1;
     }
-    if (from < piece.length) pending.push(piece.subarray(from));
+    if (this.#isBefore) start = until;
+    bytes.copyWithin(0, start, until);
+    this.#base += start;
+    this.filled = until - start;
+    if (this.filled === bytes.length) this.#memory.widen();
+    return this.#base < this.#to;
   }
-  if (pending.length === 0) return;
-  const bytes = Buffer.concat(pending);
-  yield { bytes, start: 0, end: bytes.length, number: number + 1 };
+
+  /** Shows the last line, if nothing ends it. */
+  finish(): void {
+    if (this.filled === 0 || this.#base >= this.#to) return;
+    this.#visitor.block(this.#base, this.#line);
+    this.#visitor.line(0, this.filled, this.#line);
+  }
 }

@@ -37,7 +37,7 @@ export async function* readBytes(file: string): AsyncIterable<Buffer> {
       yield* rest;
     }
   } catch (error) {
-    throw error instanceof InputError ? error : new InputError(nameOf(file), undefined, describeFailure(error));
+    throw error instanceof InputError ? error : unreadable(file, error);
   } finally {
     stream.destroy();
   }
@@ -54,6 +54,11 @@ async function* unzip(head: Buffer, rest: AsyncIterable<Buffer>): AsyncIterable<
 async function* join(head: Buffer, rest: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   yield head;
   yield* rest;
+}
+
+/** Says why a file cannot be read. */
+export function unreadable(file: string, error: unknown): InputError {
+  return new InputError(nameOf(file), undefined, describeFailure(error));
 }
 
 function describeFailure(error: unknown): string {

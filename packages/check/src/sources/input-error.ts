@@ -5,10 +5,13 @@ export class InputError extends Error {
   readonly file: string;
   /** The line of the file, from 1, where there is one to blame. */
   readonly line: number | undefined;
+  /** What is wrong, without the place. */
+  readonly reason: string;
 
   constructor(file: string, line: number | undefined, message: string) {
     super(`${file}${line === undefined ? '' : `:${line}`}: ${message}`);
     this.file = file;
     this.line = line;
+    this.reason = message;
   }
 }
