@@ -1,12 +1,21 @@
-import { AttributeKeys, ignored, numbered } from './attribute-keys.ts';
+import { AttributeKeys, numbered } from './attribute-keys.ts';
 import { JsonBytes } from './json-bytes.ts';
 import { counted, kept } from './names.ts';
-import { beforeInteger, beforeKey, beforeText, keyNames, valueNames } from './otlp-names.ts';
+import { keyNames, valueNames } from './otlp-names.ts';
+import { eightBytes } from './pattern.ts';
 import type { SpanFields } from './span-fields.ts';
 import { flag } from './span-rows.ts';
 
-const quote = 0x22;
-const closeBrace = 0x7d;
+// Pieces of {"key":"…","value":{"stringValue":"…"}} and of the same with an intValue, eight bytes at a time: see pattern.ts.
+const beforeKey = eightBytes('{"key":"');
+const value = eightBytes('","value');
+const text = eightBytes('":{"stri');
+const textValue = eightBytes('ngValue"');
+const colonQuote = Buffer.from(':"').readInt16LE();
+const integer = eightBytes('":{"intV');
+const integerValue = eightBytes('Value":"');
+const andMore = Buffer.from('"}},').readInt32LE();
+const andEnd = Buffer.from('"}}]').readInt32LE();
 /** No key has been read yet. */
 const unread = -3;
 
@@ -18,8 +27,11 @@ export class AttributeBytes extends JsonBytes {
 
   /** Reads a list of attributes; only a span's own may be counted. */
   protected attributes(into: SpanFields, isOfSpan: boolean): void {
-    for (let item = this.enterArray(); item; item = this.nextItem())
-      if (!this.#plainAttribute(into, isOfSpan)) this.#attribute(into, isOfSpan);
+    if (!this.enterArray()) return;
+    for (let more = true; more; more = this.nextItem()) {
+      if (this.#plainAttributes(into, isOfSpan)) return;
+      this.#attribute(into, isOfSpan);
+    }
   }
 
   #attribute(into: SpanFields, isOfSpan: boolean): void {
@@ -42,30 +54,43 @@ export class AttributeBytes extends JsonBytes {
     if (!isRead) this.giveUp();
   }
 
-  /** Nearly all attributes are one of two kinds: these are read in one go, if nothing is odd about them. */
-  #plainAttribute(into: SpanFields, isOfSpan: boolean): boolean {
-    const { at, bytes, mark, marks, view } = this;
-    if (!this.isAhead(at, beforeKey)) return false;
-    const keyStart = at + beforeKey.length;
-    // Behind two marks around "key" and one before the key itself.
-    const keyEnd = marks[mark + 3] ?? 0;
-    const isText = this.isAhead(keyEnd, beforeText);
-    if (!isText && !this.isAhead(keyEnd, beforeInteger)) return false;
-    const start = keyEnd + (isText ? beforeText.length : beforeInteger.length);
-    // Behind six more: the end of the key, two around "value", two around its type, and where it begins.
-    const end = marks[mark + 9] ?? 0;
-    if (end >= this.end || bytes[end] !== quote || bytes[end + 1] !== closeBrace || bytes[end + 2] !== closeBrace)
-      return false;
-    const field = this.#keys.find(bytes, view, keyStart, keyEnd);
-    if (field === numbered) this.flags |= flag.isFlawed;
-    else if (field === ignored) {
-      // Nobody asks.
-    } else if (!isText) {
-      if (!isOfSpan || !into.takeCount(field - kept.length, start, end)) return false;
-    } else if (!into.takeText(field, start, end)) return false;
-    this.at = end + 3;
-    this.mark = mark + 10;
-    return true;
+  /**
+   * Nearly all attributes are one of two kinds: these are read in one go, as long as nothing is odd about them. Whether
+   * that was up to the end of the list; else the next one is another kind.
+   */
+  #plainAttributes(into: SpanFields, isOfSpan: boolean): boolean {
+    const { bytes, marks, view, end } = this;
+    // Far more is compared than anything else is done, so that it is written out.
+    while (this.at + 8 <= end && view.getFloat64(this.at, true) === beforeKey) {
+      const { mark } = this;
+      // Behind two marks around "key" and one before the key itself.
+      const keyEnd = marks[mark + 3] ?? 0;
+      if (view.getFloat64(keyEnd, true) !== value) return false;
+      const type = view.getFloat64(keyEnd + 8, true);
+      let start = keyEnd;
+      if (type === text) {
+        if (view.getFloat64(keyEnd + 16, true) !== textValue || view.getInt16(keyEnd + 24, true) !== colonQuote)
+          return false;
+        start += 26;
+      } else {
+        if (type !== integer || view.getFloat64(keyEnd + 15, true) !== integerValue) return false;
+        start += 23;
+      }
+      // Behind six more: the end of the key, two around "value", two around its type, and where it begins.
+      const valueEnd = marks[mark + 9] ?? 0;
+      const behind = view.getInt32(valueEnd, true);
+      if (start > end || valueEnd + 4 > end || (behind !== andMore && behind !== andEnd)) return false;
+      const field = this.#keys.find(bytes, view, this.at + 8, keyEnd);
+      if (field >= 0) {
+        if (type === text) {
+          if (!into.takeText(field, start, valueEnd)) return false;
+        } else if (!isOfSpan || !into.takeCount(field - kept.length, start, valueEnd)) return false;
+      } else if (field === numbered) this.flags |= flag.isFlawed;
+      this.at = valueEnd + 4;
+      this.mark = mark + 10;
+      if (behind === andEnd) return true;
+    }
+    return false;
   }
 
   #value(field: number, into: SpanFields, isOfSpan: boolean): void {

@@ -8,45 +8,38 @@ export const numbered = -2;
 const names = new NameIndex([...kept, ...counted, ...remarkable]);
 const prefixes = remarkable.map((name) => Buffer.from(`${name}.`));
 
-// What is remembered of a key: its length, its number, and its bytes, four in a word, the last word overlapping.
+// What is remembered of a key: its length, its number, its last eight bytes, and those before, eight at a time.
 const slots = 1024;
-const longest = 56;
-const width = 16;
+const longest = 48;
+const width = 8;
 
 /**
  * Says which attribute a key is: its place among those that are kept, then counted, then remarkable. Files repeat a few
- * hundred keys, so each is looked up once and then recognised by its words.
+ * hundred keys, so each is looked up once and then recognised by its bytes.
  */
 export class AttributeKeys {
-  readonly #known = new Int32Array(slots * width);
+  readonly #known = new Float64Array(slots * width);
 
   /** The number of the key between two places, `ignored` or `numbered`. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const length = end - start;
-    if (length < 4 || length > longest) return lookUp(bytes, start, end);
-    const last = view.getInt32(end - 4, true);
-    const middle = view.getInt32(start + ((length - 4) >> 1), true);
-    const mixed = Math.imul(last ^ Math.imul(middle, 0x9e3779b1) ^ length, 0x85ebca6b);
-    const slot = (mixed >>> 22) * width;
+    if (length < 8 || length > longest) return lookUp(bytes, start, end);
+    const mixed = view.getInt32(end - 4, true) ^ Math.imul(view.getInt32(start + (length >> 1) - 2, true), 0x9e3779b1);
+    const slot = (Math.imul(mixed ^ length, 0x85ebca6b) >>> 22) * width;
     const known = this.#known;
-    if (known[slot] === length && known[slot + 2] === last && this.#isKnown(view, slot, start, end))
-      return known[slot + 1] ?? ignored;
-    return this.#learn(bytes, view, slot, start, end);
-  }
-
-  #isKnown(view: DataView, slot: number, start: number, end: number): boolean {
-    const known = this.#known;
-    for (let at = start, word = slot + 3; at + 4 < end; at += 4, word += 1)
-      if (view.getInt32(at, true) !== known[word]) return false;
-    return true;
+    if (known[slot] !== length || known[slot + 2] !== view.getFloat64(end - 8, true))
+      return this.#learn(bytes, view, slot, start, end);
+    for (let at = start, part = slot + 3; at + 8 < end; at += 8, part += 1)
+      if (view.getFloat64(at, true) !== known[part]) return this.#learn(bytes, view, slot, start, end);
+    return known[slot + 1] ?? ignored;
   }
 
   #learn(bytes: Uint8Array, view: DataView, slot: number, start: number, end: number): number {
     const number = lookUp(bytes, start, end);
     this.#known[slot] = end - start;
     this.#known[slot + 1] = number;
-    this.#known[slot + 2] = view.getInt32(end - 4, true);
-    for (let at = start, word = slot + 3; at + 4 < end; at += 4, word += 1) this.#known[word] = view.getInt32(at, true);
+    this.#known[slot + 2] = view.getFloat64(end - 8, true);
+    for (let at = start, part = slot + 3; at + 8 < end; at += 8, part += 1) this.#known[part] = view.getFloat64(at, true);
     return number;
   }
 }

@@ -38,12 +38,6 @@ export const keyNames: NameIndex = new NameIndex(['key', 'value']);
 export const valueNames: NameIndex = new NameIndex(['stringValue', 'intValue']);
 /** Values that matter: the event of a run, the kind of a link. */
 export const words: NameIndex = new NameIndex([EVENT_RUN_START, LINK_KIND_PREVIOUS_TURN]);
-/** What stands before the key of an attribute in compact JSON: it has three of the bytes that are marked. */
-export const beforeKey: Pattern = patternOf('{"key":"');
-/** From the end of a key to its text: it has six of them. */
-export const beforeText: Pattern = patternOf('","value":{"stringValue":"');
-/** From the end of a key to its whole number: as many. */
-export const beforeInteger: Pattern = patternOf('","value":{"intValue":"');
 /** Bit of a span's `flags`: it says whether its parent is in another process. */
 export const hasIsRemote = 0x100;
 /** Bit of a span's `flags`: its parent is in another process. */
