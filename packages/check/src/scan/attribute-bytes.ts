@@ -103,10 +103,9 @@ export class AttributeBytes extends JsonBytes {
     this.name();
     const type = valueNames.find(this.bytes, this.textStart, this.textEnd);
     if (field >= kept.length) {
-      const { counts } = into;
       const count = field - kept.length;
-      if (type !== 1 || counts[count] !== -1) this.giveUp();
-      counts[count] = this.integer();
+      if (type !== 1 || into.count(count) !== -1) this.giveUp();
+      into.setCount(count, this.integer());
     } else {
       if (type !== 0) this.giveUp();
       this.text();

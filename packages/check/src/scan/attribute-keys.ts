@@ -39,7 +39,8 @@ export class AttributeKeys {
     this.#known[slot] = end - start;
     this.#known[slot + 1] = number;
     this.#known[slot + 2] = view.getFloat64(end - 8, true);
-    for (let at = start, part = slot + 3; at + 8 < end; at += 8, part += 1) this.#known[part] = view.getFloat64(at, true);
+    for (let at = start, part = slot + 3; at + 8 < end; at += 8, part += 1)
+      this.#known[part] = view.getFloat64(at, true);
     return number;
   }
 }

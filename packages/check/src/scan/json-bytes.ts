@@ -23,7 +23,7 @@ export class NotUnderstood extends Error {
  * accepts nothing that JSON.parse does not accept.
  */
 export class JsonBytes {
-  protected bytes: Uint8Array = new Uint8Array(0);
+  protected bytes: Buffer = Buffer.alloc(0);
   protected view: DataView = new DataView(new ArrayBuffer(0));
   protected at = 0;
   protected end = 0;
@@ -128,11 +128,19 @@ export class JsonBytes {
   }
 
   protected text(): void {
-    if (this.peek() !== quote) this.giveUp();
     const { bytes, marks } = this;
+    if (bytes[this.at] !== quote && this.peek() !== quote) this.giveUp();
     let mark = this.mark + 1;
     let at = marks[mark] ?? 0;
     this.isEscaped = false;
+    // Nearly always the next mark is the end.
+    if (bytes[at] === quote && at < this.end) {
+      this.textStart = this.at + 1;
+      this.textEnd = at;
+      this.at = at + 1;
+      this.mark = mark + 1;
+      return;
+    }
     for (; at < this.end && bytes[at] === backslash; at = marks[mark] ?? 0) {
       this.isEscaped = true;
       this.#escape(at + 1);

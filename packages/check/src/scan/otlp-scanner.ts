@@ -12,6 +12,7 @@ import {
   scopeNames,
   spanNames,
   spanPatterns,
+  spanPatternWidth,
   words as values,
 } from './otlp-names.ts';
 import { Processes } from './processes.ts';
@@ -50,8 +51,12 @@ export class OtlpScanner extends AttributeBytes {
   readonly #traceHash: Hash = { high: 0, low: 0 };
   readonly processes: Processes = new Processes();
   /** By place in a span: the field that stood there last. */
-  readonly #fieldAt: number[] = [];
+  readonly #fieldAt = new Int8Array(32).fill(-1);
   #links = 0;
+  /** The resource that was read last: its bytes, how many of them are marked, and its process. */
+  #lastResource = Buffer.from('none');
+  #lastResourceMarks = 0;
+  #lastProcess = -1;
 
   constructor(rows: SpanRows) {
     super();
@@ -94,16 +99,31 @@ export class OtlpScanner extends AttributeBytes {
       this.name();
       const field = resourceNames.find(this.bytes, this.textStart, this.textEnd);
       if (field === 0 && resource === -1) {
-        this.peek();
-        const start = this.at;
-        this.skip();
-        resource = this.processes.numberOf(this.view, start, this.at);
+        resource = this.#resource();
       } else if (field === 1 && resource !== -1 && scopes === 0) {
         scopes += 1;
         for (let item = this.enterArray(); item; item = this.nextItem()) this.#scopeSpans(resource);
       } else if (field === -1) this.skip();
       else this.giveUp();
     }
+  }
+
+  /** Most lines have the resource of the line before. */
+  #resource(): number {
+    this.peek();
+    const start = this.at;
+    const { length } = this.#lastResource;
+    if (start + length <= this.end && this.bytes.compare(this.#lastResource, 0, length, start, start + length) === 0) {
+      this.at = start + length;
+      this.mark += this.#lastResourceMarks;
+      return this.#lastProcess;
+    }
+    const { mark } = this;
+    this.skip();
+    this.#lastProcess = this.processes.numberOf(this.view, start, this.at);
+    this.#lastResource = Buffer.from(this.bytes.subarray(start, this.at));
+    this.#lastResourceMarks = this.mark - mark;
+    return this.#lastProcess;
   }
 
   #scopeSpans(resource: number): void {
@@ -167,16 +187,26 @@ export class OtlpScanner extends AttributeBytes {
   /** Reads the name of a span's field: most likely that which stood at this place in the span before. */
   #spanField(place: number): number {
     const likely = this.#fieldAt[place] ?? -1;
-    const pattern = spanPatterns[likely];
-    if (pattern !== undefined && this.isAhead(this.at, pattern)) {
-      this.at += pattern.length;
+    if (likely !== -1 && this.#isFieldAhead(likely * spanPatternWidth)) {
+      this.at += spanPatterns[likely * spanPatternWidth] ?? 0;
       this.mark += 2;
       return likely;
     }
     this.name();
     const field = spanNames.find(this.bytes, this.textStart, this.textEnd);
+    // Of no use, and of no harm, beyond the last place.
     this.#fieldAt[place] = field;
     return field;
+  }
+
+  #isFieldAhead(pattern: number): boolean {
+    const { at, end, view } = this;
+    return (
+      at + (spanPatterns[pattern] ?? 0) <= end &&
+      view.getFloat64(at + (spanPatterns[pattern + 1] ?? 0), true) === spanPatterns[pattern + 2] &&
+      view.getFloat64(at + (spanPatterns[pattern + 3] ?? 0), true) === spanPatterns[pattern + 4] &&
+      view.getFloat64(at + (spanPatterns[pattern + 5] ?? 0), true) === spanPatterns[pattern + 6]
+    );
   }
 
   #name(): void {
@@ -320,7 +350,8 @@ export class OtlpScanner extends AttributeBytes {
       this.#hashOf(responseId);
       words[row + word.response] = this.#hash.low;
     }
-    const [input, output] = [fields.count(0), fields.count(1)];
+    const input = fields.count(0);
+    const output = fields.count(1);
     if (input !== -1) flags |= flag.hasInput;
     if (output !== -1) flags |= flag.hasOutput;
     numbers[row / 2 + number.input] = input;

@@ -26,7 +26,8 @@ export class ScanMemory {
   #mark: Marker['mark'] = () => 0;
   readonly #create: (size: number) => Marker;
 
-  constructor(size: number = 1 << 20, isPlain: boolean = typeof WebAssembly === 'undefined') {
+  /** By default a piece that stays in a processor's own cache while it is looked at. */
+  constructor(size: number = 1 << 18, isPlain: boolean = typeof WebAssembly === 'undefined') {
     this.#size = size;
     this.#create = isPlain ? createPlainMarker : createMarker;
     this.#open();

@@ -105,17 +105,31 @@ export class Screen {
 
   /** The traces, all traces of their sessions and of these ones, and of the conversations that links lead to. */
   complete(traces: ReadonlySet<number>, sessions: ReadonlySet<number> = new Set()): ReadonlySet<number> {
-    const [wholeTraces, wholeSessions] = [new Set(traces), new Set(sessions)];
+    const wholeTraces = new Set(traces);
+    // Many are asked about, few are there.
+    const isWholeTrace = new Uint8Array(this.traces.size);
+    const isWholeSession = new Uint8Array(this.sessions.size);
+    for (const trace of traces) isWholeTrace[trace] = 1;
+    for (const session of sessions) isWholeSession[session] = 1;
+    let isGrowing = traces.size + sessions.size > 0;
+    const addTrace = (trace: number): void => {
+      isWholeTrace[trace] = 1;
+      wholeTraces.add(trace);
+      isGrowing = true;
+    };
     const { words, end } = this.#members;
-    for (let size = -1; size !== wholeTraces.size + wholeSessions.size;) {
-      size = wholeTraces.size + wholeSessions.size;
-      if (size === 0) break;
+    while (isGrowing) {
+      isGrowing = false;
       for (let at = 0; at < end; at += 2) {
         const [trace = 0, session = 0] = [words[at], words[at + 1]];
-        if (wholeSessions.has(session)) wholeTraces.add(trace);
-        else if (wholeTraces.has(trace)) wholeSessions.add(session);
+        if (isWholeTrace[trace] === isWholeSession[session]) continue;
+        if (isWholeSession[session] === 1) addTrace(trace);
+        else {
+          isWholeSession[session] = 1;
+          isGrowing = true;
+        }
       }
-      for (const [from, to] of this.#turns.links(this.traces.hashes)) if (wholeTraces.has(from)) wholeTraces.add(to);
+      this.#turns.follow(this.traces.hashes, isWholeTrace, addTrace);
     }
     return wholeTraces;
   }

@@ -76,6 +76,15 @@ const internal = 1;
 const client = 3;
 const failed = 2;
 
+/** Kept attributes that say more of a span than which session it is of. */
+const telling =
+  (1 << operation) |
+  (1 << requestModel) |
+  (1 << toolName) |
+  (1 << errorType) |
+  (1 << source) |
+  (1 << engine) |
+  (1 << conversation);
 /** How many sessions are remembered as well-formed. */
 const remembered = 1024;
 
@@ -83,13 +92,15 @@ const remembered = 1024;
 export class SpanFields {
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
-  /** A bit for each kept attribute that is there. */
+  /** A bit for each kept attribute that is there, and for each that is not empty. */
   present = 0;
+  filled = 0;
   /** By the number of a kept attribute that is there: where its text is. */
   readonly starts: Int32Array<ArrayBuffer> = new Int32Array(kept.length);
   readonly ends: Int32Array<ArrayBuffer> = new Int32Array(kept.length);
   /** -1: absent. */
   readonly counts: Float64Array<ArrayBuffer> = new Float64Array(counted.length);
+  #hasCounts = true;
   nameStart = 0;
   nameEnd = 0;
   /** How many `run.start` events there are, and where the ids of the last one are. */
@@ -118,7 +129,9 @@ export class SpanFields {
   /** Begins with a span, or with what else has attributes. */
   clear(): void {
     this.present = 0;
-    for (let count = 0; count < this.counts.length; count += 1) this.counts[count] = -1;
+    this.filled = 0;
+    if (this.#hasCounts) this.counts.fill(-1);
+    this.#hasCounts = false;
     this.nameStart = 0;
     this.nameEnd = 0;
     this.runStarts = 0;
@@ -127,8 +140,13 @@ export class SpanFields {
   /** Takes a count that was not there yet, written in digits; whether it was one. */
   takeCount(count: number, start: number, end: number): boolean {
     if (count < 0 || this.counts[count] !== -1 || end - start > 15) return false;
-    const value = readDecimal(this.view, start, end);
+    return this.setCount(count, readDecimal(this.view, start, end));
+  }
+
+  /** Keeps a count; whether it is one. */
+  setCount(count: number, value: number): boolean {
     this.counts[count] = value;
+    this.#hasCounts = true;
     return value !== -1;
   }
 
@@ -136,6 +154,7 @@ export class SpanFields {
   takeText(field: number, start: number, end: number): boolean {
     if (field >= kept.length || (this.present & (1 << field)) !== 0) return false;
     this.present |= 1 << field;
+    if (end > start) this.filled |= 1 << field;
     this.starts[field] = start;
     this.ends[field] = end;
     return true;
@@ -170,7 +189,7 @@ export class SpanFields {
 
   /** Whether an attribute is there and not empty. */
   has(field: number): boolean {
-    return (this.present & (1 << field)) !== 0 && (this.ends[field] ?? 0) > (this.starts[field] ?? 0);
+    return (this.filled & (1 << field)) !== 0;
   }
 
   /** The number of the span's operation. */
@@ -181,6 +200,7 @@ export class SpanFields {
 
   /** Whether a rule may find something in the span by itself; rather too often than not often enough. */
   isFlawed(isRun: boolean, number: number, kind: number, status: number): boolean {
+    if ((this.present & telling) === 0 && !this.#hasCounts) return this.#hasBadId() || this.#isNamed(session);
     const isOperation = this.has(operation);
     if (number !== operations.none && this.#isMisshapen(number, kind)) return true;
     if (!isOperation && !isRun && (this.has(requestModel) || this.has(toolName))) return true;
@@ -191,7 +211,8 @@ export class SpanFields {
     if (isConversation && !this.#isSameText(session, conversation)) return true;
     if (this.has(source) && sources.find(this.bytes, this.starts[source] ?? 0, this.ends[source] ?? 0) === 0)
       return true;
-    const [input, output] = [this.count(0), this.count(1)];
+    const input = this.count(0);
+    const output = this.count(1);
     if (input !== -1 && Math.max(this.count(2), 0) + Math.max(this.count(3), 0) > input) return true;
     if (output !== -1 && this.count(4) > output) return true;
     return this.#hasBadId() || this.#isNamed(session) || this.#isNamed(conversation);

@@ -51,13 +51,13 @@ export class TurnLedger {
     }
   }
 
-  /** Each link: the trace it is in, and the one it leads to, if that is known. */
-  *links(traces: HashTable): Iterable<readonly [from: number, to: number]> {
+  /** Adds each trace that is not whole yet, and that a link leads to from one that is. */
+  follow(traces: HashTable, isWhole: Uint8Array, add: (trace: number) => void): void {
     const { words, end } = this.#turns;
     for (let turn = 0; turn < end; turn += width) {
-      if (words[turn + column.hasLink] === 0) continue;
+      if (words[turn + column.hasLink] === 0 || isWhole[words[turn + column.trace] ?? 0] !== 1) continue;
       const to = this.#target(turn, traces);
-      if (to !== -1) yield [words[turn + column.trace] ?? 0, to];
+      if (to !== -1 && isWhole[to] === 0) add(to);
     }
   }
 
