@@ -79,14 +79,13 @@ export class MinimalCheck {
 
   #isWhole(spans: readonly Kept[]): boolean {
     const root = spans.find(({ isRun }) => isRun);
+    const last = this.#lastTurns.get(root?.session ?? '') ?? '';
+    if (root !== undefined) this.#lastTurns.set(root.session, root.id);
     const ids = new Set(spans.map(({ id }) => id));
     for (const { parent, isRemote, session } of spans) {
       if (root !== undefined && session !== root.session) return false;
       if (parent !== '' && !isRemote && !ids.has(parent)) return false;
     }
-    if (root === undefined) return true;
-    const last = this.#lastTurns.get(root.session) ?? '';
-    this.#lastTurns.set(root.session, root.id);
-    return root.link === last;
+    return root === undefined || root.link === last;
   }
 }

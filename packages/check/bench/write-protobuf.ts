@@ -6,7 +6,7 @@ import { splitLines } from '../src/sources/lines.ts';
 export async function writeProtobuf(from: string, to: string): Promise<void> {
   const out = openSync(to, 'w');
   for await (const { text } of splitLines(readBytes(from))) {
-    const request: { readonly resourceSpans: readonly Json[] } = JSON.parse(text);
+    const request: { readonly resourceSpans: readonly ResourceSpans[] } = JSON.parse(text);
     const message = join(request.resourceSpans.map((spans) => field(1, resourceSpans(spans))));
     const length = Buffer.alloc(4);
     length.writeUInt32BE(message.length);
@@ -15,20 +15,48 @@ export async function writeProtobuf(from: string, to: string): Promise<void> {
   closeSync(out);
 }
 
-type Json = any; // oxlint-disable-line typescript/no-explicit-any -- what the bench itself has written
+type Attributes = readonly {
+  readonly key: string;
+  readonly value: { readonly stringValue?: string; readonly intValue?: string };
+}[];
 
-function resourceSpans({ resource, scopeSpans }: Json): Buffer {
-  return join([
-    field(1, attributes(1, resource.attributes)),
-    ...scopeSpans.map((scope: Json) => field(2, scopeOf(scope))),
-  ]);
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly flags: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: Attributes;
+  readonly events?: readonly {
+    readonly timeUnixNano: string;
+    readonly name: string;
+    readonly attributes: Attributes;
+  }[];
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string; readonly attributes: Attributes }[];
 }
 
-function scopeOf({ scope, spans }: Json): Buffer {
-  return join([field(1, field(1, Buffer.from(scope.name))), ...spans.map((span: Json) => field(2, spanOf(span)))]);
+interface ScopeSpans {
+  readonly scope: { readonly name: string };
+  readonly spans: readonly Span[];
 }
 
-function spanOf(span: Json): Buffer {
+interface ResourceSpans {
+  readonly resource: { readonly attributes: Attributes };
+  readonly scopeSpans: readonly ScopeSpans[];
+}
+
+function resourceSpans({ resource, scopeSpans }: ResourceSpans): Buffer {
+  return join([field(1, attributes(1, resource.attributes)), ...scopeSpans.map((scope) => field(2, scopeOf(scope)))]);
+}
+
+function scopeOf({ scope, spans }: ScopeSpans): Buffer {
+  return join([field(1, field(1, Buffer.from(scope.name))), ...spans.map((span) => field(2, spanOf(span)))]);
+}
+
+function spanOf(span: Span): Buffer {
   return join([
     field(1, Buffer.from(span.traceId, 'hex')),
     field(2, Buffer.from(span.spanId, 'hex')),
@@ -38,13 +66,13 @@ function spanOf(span: Json): Buffer {
     fixed64(7, span.startTimeUnixNano),
     fixed64(8, span.endTimeUnixNano),
     attributes(9, span.attributes),
-    ...(span.events ?? []).map((event: Json) =>
+    ...(span.events ?? []).map((event) =>
       field(
         11,
         join([fixed64(1, event.timeUnixNano), field(2, Buffer.from(event.name)), attributes(3, event.attributes)]),
       ),
     ),
-    ...(span.links ?? []).map((link: Json) =>
+    ...(span.links ?? []).map((link) =>
       field(
         13,
         join([
@@ -58,7 +86,7 @@ function spanOf(span: Json): Buffer {
   ]);
 }
 
-function attributes(number: number, list: readonly Json[]): Buffer {
+function attributes(number: number, list: Attributes): Buffer {
   return join(
     list.map(({ key, value }) => {
       const encoded =

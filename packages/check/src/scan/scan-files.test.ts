@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { check } from '../check.ts';
 import { captureFiles } from '../sources/capture-files.ts';
 import { isJsonLines } from '../sources/read-traces.ts';
+import type { CapturedSpan } from '../span.ts';
 import { summarize } from '../summary.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
 import { toOtlpLines, toOtlpRequest } from '../testing/otlp.ts';
@@ -40,6 +42,23 @@ async function scan(names: readonly string[], options: ScanOptions = {}): Promis
 /** Scans parts as threads do, and sends their answers as they do, without the time that a thread takes to begin. */
 function startHere(task: PartTask): PartThread {
   return { answer: scanPart(task).then((answer) => structuredClone(answer)), close: async () => {} };
+}
+
+/** Spans as a collector batches them: so many in a line, side by side where they are of one process. */
+function toBatches(spans: readonly CapturedSpan[], perLine: number): string {
+  const lines: string[] = [];
+  for (let at = 0; at < spans.length; at += perLine) {
+    const groups: { resource: unknown; scopeSpans: { spans: unknown[] }[] }[] = [];
+    for (const span of spans.slice(at, at + perLine)) {
+      const { resource, scopeSpans } = JSON.parse(JSON.stringify(toOtlpRequest(span))).resourceSpans[0];
+      const last = groups.at(-1);
+      if (last !== undefined && isDeepStrictEqual(last.resource, resource))
+        last.scopeSpans[0]?.spans.push(...scopeSpans[0].spans);
+      else groups.push({ resource, scopeSpans });
+    }
+    lines.push(`${JSON.stringify({ resourceSpans: groups })}\n`);
+  }
+  return lines.join('');
 }
 
 /** What a way of reading gives, or how it refuses. */
@@ -176,8 +195,9 @@ describe('any file', { timeout: 120_000 }, () => {
         fc.shuffledSubarray([...all], { minLength: 1 }),
         fc.nat(100),
         fc.integer({ min: 1, max: 4 }),
-        async (spans, patience, workers) => {
-          const file = write(toOtlpLines(spans));
+        fc.integer({ min: 1, max: 30 }),
+        async (spans, patience, workers, perLine) => {
+          const file = write(toBatches(spans, perLine));
           const whole = await read([file]);
           expect(await scan([file], { patience })).toEqual(whole);
           expect(await scan([file], { patience, workers, start: startHere })).toEqual(whole);
@@ -188,7 +208,9 @@ describe('any file', { timeout: 120_000 }, () => {
   });
 
   it('is read the same on both ways, or refused by both, whatever byte of it is changed', async () => {
-    const lines = toOtlpLines(spansOf(turn('a', { label: '1' }, [chat(), tool()]), turn('a', { links: ['1'] })));
+    const [first, second] = [turn('a', { label: '1' }, [chat(), tool()]), turn('a', { label: '2', links: ['1'] })];
+    const spans = spansOf(first, second, turn('a', { links: ['2'] }, [chat(), tool()]));
+    const lines = `${toOtlpLines(spans.slice(0, 4))}${toBatches(spans.slice(4), 4)}`;
     const change = fc.tuple(
       fc.nat(lines.length - 1),
       fc.constantFrom(...Array.from('"\\{}[]:,0123456789abcdef \u0001é')),

@@ -1,3 +1,4 @@
+import { ATTR_TURNKEEPER_ENGINE_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
 import { Blocks } from './blocks.ts';
 import { hashText, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
@@ -11,7 +12,8 @@ import { traceColumn, TraceTable } from './trace-table.ts';
 import { TurnLedger } from './turn-ledger.ts';
 import { WordTable } from './word-table.ts';
 import type { CapturedMetric } from '../signals.ts';
-import { type CapturedSpan, sessionOf } from '../span.ts';
+import { type CapturedSpan, sessionOf, textOf } from '../span.ts';
+import { isTraceLike } from './trace-like-sessions.ts';
 
 /** Looks for traces to close so many times while it waits for one. */
 const looks = 32;
@@ -83,10 +85,16 @@ export class Screen {
     const trace = this.traces.add(hash.high, hash.low, this.blocks.length - 1);
     this.#seen += 1;
     this.#suspects.add(trace);
+    const engineSession = textOf(span.attributes, ATTR_TURNKEEPER_ENGINE_SESSION_ID);
+    if (engineSession !== undefined) {
+      hashText(engineSession, hash);
+      this.#engines.addPair(trace, this.#engineSessions.add(hash.high, hash.low));
+    }
     const session = sessionOf(span);
     if (session === undefined) return;
     hashText(session, hash);
     this.#members.addPair(trace, this.sessions.add(hash.high, hash.low));
+    if (isTraceLike(session)) this.#scanner.traceLike.note(hash, session);
   }
 
   /** Closes everything, and names the traces that have to be judged: the suspect ones, with the rest of their conversations. */

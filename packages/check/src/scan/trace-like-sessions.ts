@@ -2,6 +2,11 @@ import { type Hash, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
 import { WordTable } from './word-table.ts';
 
+/** Whether an id has the form of a trace's: 32 hexadecimal digits, with or without dashes. */
+export function isTraceLike(id: string): boolean {
+  return /^[0-9a-f]{32}$/iu.test(id.replaceAll('-', ''));
+}
+
 /** Sessions whose id may be that of a trace: 32 hexadecimal digits, with or without dashes. */
 export class TraceLikeSessions {
   readonly #sessions = new HashTable();
