@@ -1,7 +1,7 @@
 import { counted, kept, NameIndex, remarkable } from './names.ts';
 
 /** A key that no rule asks for. */
-export const ignored = -1;
+const ignored = -1;
 /** A key that numbers something remarkable, such as `gen_ai.prompt.0.content`. */
 export const numbered = -2;
 
