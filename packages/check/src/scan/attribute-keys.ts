@@ -20,7 +20,7 @@ const width = 8;
 export class AttributeKeys {
   readonly #known = new Float64Array(slots * width);
 
-  /** The number of the key between two places, `ignored` or `numbered`. */
+  /** The number of the key between two places, `numbered`, or -1: no rule asks for it. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const length = end - start;
     if (length < 8 || length > longest) return lookUp(bytes, start, end);
