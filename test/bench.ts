@@ -40,10 +40,14 @@ if (argv.includes('--write')) write(table(lines));
 
 function table(all: readonly Line[]): string {
   const rows = all.flatMap(({ name, ratio, limit, base, own, unit, others }) => [
-    `| ${name} | **${ratio.toFixed(2)}** | ${limit.toFixed(2)} | ${ratio <= limit ? 'yes' : 'no'} | ${own} for ${base} ${unit} |`,
+    `| ${name} | **${ratio.toFixed(2)}** | ${limit.toFixed(2)} | ${ratio <= limit ? 'yes' : 'no'} | ${short(own)} for ${short(base)} ${unit} |`,
     ...others.map((other) => `| – ${other.name} | ${other.ratio.toFixed(2)} | | | |`),
   ]);
   return ['| what | ratio | at most | met | seen here |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function short(value: number): string {
+  return value.toPrecision(3).includes('e') ? String(Math.round(value)) : value.toPrecision(3);
 }
 
 function write(text: string): void {

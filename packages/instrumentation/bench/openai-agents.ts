@@ -50,7 +50,7 @@ const bare = (): Contestant => conversations('bare', openConversation(Runner));
 export const openaiAgentsPart: Part = async ({ quick }) => {
   useContextManager();
   setTraceProcessors([]);
-  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 400, rounds: 600 }) };
+  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 600, rounds: 400 }) };
   const unit = 'µs a conversation';
   const lines: Line[] = [];
   const unsampled = tracedProvider(new AlwaysOffSampler());

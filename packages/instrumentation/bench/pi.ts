@@ -25,7 +25,7 @@ function ours({ session, talk }: PiConversation, provider: BasicTracerProvider):
 
 export const piPart: Part = async ({ quick }) => {
   useContextManager();
-  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 300, rounds: 500 }) };
+  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 500, rounds: 400 }) };
   const unit = 'µs a conversation';
   const lines: Line[] = [];
   await using bare = await openPiConversation();

@@ -57,9 +57,8 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     if (session) {
       noteSession(span, session);
       if (this.#options.alsoAs) session.alsoAs(this.#options.alsoAs);
-      if (!session.isSettled) this.#late.add(session);
-      const forget = session.whenKnown(() => this.#stamp(span, session));
-      if (!session.isSettled) this.#forget.set(span, forget);
+      if (session.isSettled) this.#stamp(span, session);
+      else this.#stampLater(span, session);
     }
     this.#next?.onStart(span, parentContext);
   }
@@ -89,6 +88,14 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   async shutdown(): Promise<void> {
     this.#late.release();
     await this.#next?.shutdown();
+  }
+
+  #stampLater(span: StartedSpan, session: Session): void {
+    this.#late.add(session);
+    this.#forget.set(
+      span,
+      session.whenKnown(() => this.#stamp(span, session)),
+    );
   }
 
   #stamp(span: Span, session: Session): void {

@@ -72,8 +72,9 @@ export function attachSession<T extends object>(target: T, context: SessionConte
  */
 export function attachedSession(target: object, reject: (problem: string) => void): SessionContext | undefined {
   try {
+    const aside = keptAside();
     for (let place: object | null = target; place !== null; place = Reflect.getPrototypeOf(place)) {
-      const found = attachedHere(place, target, reject) ?? attachedToClass(place, target, reject);
+      const found = attachedHere(place, target, aside, reject) ?? attachedToClass(place, target, aside, reject);
       if (found) return found;
     }
   } catch {
@@ -82,24 +83,27 @@ export function attachedSession(target: object, reject: (problem: string) => voi
   return undefined;
 }
 
+type Aside = WeakMap<object, unknown>;
+type Reject = (problem: string) => void;
+
 /** `target` is what the member is read for: a getter of a class looks at its instance. */
-function attachedHere(place: object, target: object, reject: (problem: string) => void): SessionContext | undefined {
+function attachedHere(place: object, target: object, aside: Aside, reject: Reject): SessionContext | undefined {
   const own = Object.hasOwn(place, sessionContext);
   // What is kept aside was attached when the object would take nothing any more.
-  const value: unknown = keptAside().get(place) ?? (own ? Reflect.get(place, sessionContext, target) : undefined);
+  const value: unknown = aside.get(place) ?? (own ? Reflect.get(place, sessionContext, target) : undefined);
   if (value === undefined || isSessionContext(value)) return value;
   reject(`it holds a value of type ${typeof value}, not a SessionContext`);
   return undefined;
 }
 
 /** An instance inherits from its class: that is a property of the prototype, not one of its prototypes. */
-function attachedToClass(place: object, target: object, reject: (problem: string) => void): SessionContext | undefined {
+function attachedToClass(place: object, target: object, aside: Aside, reject: Reject): SessionContext | undefined {
   if (place === target || typeof target === 'function') return undefined;
   const own: unknown = Object.getOwnPropertyDescriptor(place, 'constructor')?.value;
-  return isObject(own) ? attachedHere(own, own, reject) : undefined;
+  return isObject(own) ? attachedHere(own, own, aside, reject) : undefined;
 }
 
-function keptAside(): WeakMap<object, unknown> {
+function keptAside(): Aside {
   return keptOn(globalThis, KEPT_ASIDE, isWeakMap, () => new WeakMap());
 }
 

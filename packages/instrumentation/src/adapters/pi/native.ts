@@ -145,13 +145,13 @@ function readUsage(value: unknown): Usage | undefined {
 export function readModel(value: unknown): {
   readonly id?: string | undefined;
   readonly provider?: string | undefined;
-  readonly host: string;
 } {
-  if (!isRecord(value)) return { host: '' };
-  const { id, provider, baseUrl } = value;
-  return { id: text(id), provider: text(provider), host: hostOf(baseUrl) };
+  if (!isRecord(value)) return {};
+  return { id: text(value['id']), provider: text(value['provider']) };
 }
 
-function hostOf(url: unknown): string {
+/** Where a model is served. */
+export function hostOf(model: unknown): string {
+  const url = isRecord(model) ? model['baseUrl'] : undefined;
   return typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : '';
 }

@@ -1,5 +1,6 @@
 import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import {
+  hostOf,
   isRecord,
   readEvent,
   readMessage,
@@ -79,7 +80,7 @@ function observeModels(
 
   const undo = wrapMethod(session.agent, member, (proceed, args) => {
     const [model, input, options, ...rest] = args;
-    const { id, provider, host } = readModel(model);
+    const { id, provider } = readModel(model);
     const call = `model-${++calls}`;
     waiting = call;
     const end = (message: unknown, failure?: { readonly error: unknown }): void =>
@@ -91,7 +92,7 @@ function observeModels(
       });
     return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) => {
       const given = isRecord(options) ? options : {};
-      const headers = { ...carrier({ host }), ...(isRecord(given['headers']) ? given['headers'] : {}) };
+      const headers = { ...carrier({ host: hostOf(model) }), ...(isRecord(given['headers']) ? given['headers'] : {}) };
       return afterSettled(proceed(model, input, { ...given, headers }, ...rest), (stream, failure) => {
         if (failure) end(undefined, failure);
         else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
