@@ -6,6 +6,7 @@ import { observe, withSession } from '@turnkeeper/instrumentation';
 import { openaiAgents } from '@turnkeeper/instrumentation/openai-agents';
 import { lineOf, type Line, type Part } from './line.ts';
 import { compare, type Contestant } from './measure.ts';
+import { MinimalTracer } from './minimal-tracer.ts';
 import { openConversation } from './openai-conversation.ts';
 import { installPeers, type Peers } from './peers.ts';
 import { batching, nowhere, tracedProvider, useContextManager } from './tracing.ts';
@@ -71,7 +72,7 @@ export const openaiAgentsPart: Part = async ({ quick }) => {
     ),
   );
   const peers = installPeers();
-  const others = peers ? await othersOn(peers) : [];
+  const others = [minimal(), ...(peers ? await othersOn(peers) : [])];
   lines.push(
     lineOf(
       { name: 'three turns of OpenAI Agents, traced', limit: 1.4, unit },
@@ -81,24 +82,37 @@ export const openaiAgentsPart: Part = async ({ quick }) => {
   return lines;
 };
 
-/** They listen to the SDK's own tracing, which is on for them alone. */
+/** Listens to the SDK's own tracing, which is on for this contestant alone. */
+function listening(
+  name: string,
+  spanProcessor: SpanProcessor,
+  processorOn: (provider: BasicTracerProvider) => TracingProcessor,
+): Contestant {
+  const provider = new BasicTracerProvider({ spanProcessors: [spanProcessor] });
+  const processor = processorOn(provider);
+  const { round, ...rest } = conversations(name, openConversation(Runner, false), { provider });
+  return {
+    ...rest,
+    async round() {
+      setTraceProcessors([processor]);
+      await round();
+      setTraceProcessors([]);
+    },
+  };
+}
+
+/** The least that anybody would write: how much of the ratio is the engine's own tracing, and the SDK's spans. */
+function minimal(): Contestant {
+  const name = 'the fewest lines that give a span for each of the engine’s own, in no context';
+  return listening(name, batching(), (provider) => new MinimalTracer(provider.getTracer('bench')));
+}
+
 async function othersOn(peers: Peers): Promise<Contestant[]> {
   const name = '@arizeai/openinference-instrumentation-openai-agents';
   const { OpenInferenceTracingProcessor } = await peers.load<OpenInferenceModule>(name);
   const { LangfuseSpanProcessor } = await peers.load<LangfuseModule>('@langfuse/otel');
-  const openInference = (title: string, spanProcessor: SpanProcessor): Contestant => {
-    const provider = new BasicTracerProvider({ spanProcessors: [spanProcessor] });
-    const processor = new OpenInferenceTracingProcessor({ tracerProvider: provider });
-    const { round, ...rest } = conversations(title, openConversation(Runner, false), { provider });
-    return {
-      ...rest,
-      async round() {
-        setTraceProcessors([processor]);
-        await round();
-        setTraceProcessors([]);
-      },
-    };
-  };
+  const openInference = (title: string, spanProcessor: SpanProcessor): Contestant =>
+    listening(title, spanProcessor, (tracerProvider) => new OpenInferenceTracingProcessor({ tracerProvider }));
   const langfuse = { exporter: nowhere, publicKey: 'pk', secretKey: 'sk', baseUrl: 'http://127.0.0.1:9' };
   const title = `${name} ${peers.version(name)}`;
   return [

@@ -1,4 +1,4 @@
-import { trace, type Context, type Span } from '@opentelemetry/api';
+import { INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
 import { ForwardingSpan } from './record/forwarding-span.ts';
 import type {
   AgentEnd,
@@ -21,7 +21,7 @@ import type {
   Usage,
 } from './run-event.ts';
 import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/active-session.ts';
-import { badIdProblem, isSessionId } from './session/session-id.ts';
+import { goodSessionId, isSessionId } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
@@ -100,6 +100,9 @@ const KINDS: Readonly<Record<CallStart['type'], CallKind>> = {
   'tool.start': 'tool',
   'step.start': 'step',
 };
+
+/** Stands for the spans of calls that nobody hears of. */
+const UNRECORDED: Span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
 
 /** How many calls of one run are open; the oldest is closed as unfinished. */
 const MAX_OPEN_CALLS = 10_000;
@@ -267,8 +270,10 @@ export class Run {
     if (this.#phase !== 'open') return;
     const endedAt = Math.max(at, this.lastEventAt);
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
-    for (const call of [...this.#calls.values()].toReversed()) {
-      this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
+    if (this.isRecorded && this.#calls.size > 0) {
+      for (const call of [...this.#calls.values()].toReversed()) {
+        this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
+      }
     }
     this.#calls.clear();
     this.#ended.clear();
@@ -284,17 +289,19 @@ export class Run {
   }
 
   #continue(previousId: string | undefined): void {
-    const problem = badIdProblem(previousId);
-    if (problem !== undefined) this.#recorder.reject(this.engine, 'engine', problem);
-    if (isSessionId(previousId) && this.ownsSession) this.session.continues(previousId);
+    const previous = this.#checked(previousId);
+    if (previous !== undefined && this.ownsSession) this.session.continues(previous);
+  }
+
+  #checked(id: string | undefined): string | undefined {
+    return goodSessionId(id, (problem) => this.#recorder.reject(this.engine, 'engine', problem));
   }
 
   #offer(stableId: string | undefined, volatileId: string | undefined): void {
     if (isSessionId(volatileId)) this.#volatileId ??= volatileId;
-    const problem = badIdProblem(stableId);
-    if (problem !== undefined) this.#recorder.reject(this.engine, 'engine', problem);
-    if (!isSessionId(stableId)) return;
-    this.#stableId ??= stableId;
+    const stable = this.#checked(stableId);
+    if (stable === undefined) return;
+    this.#stableId ??= stable;
     if (this.ownsSession) this.session.bind(this.#stableId, 'engine');
   }
 
@@ -302,8 +309,8 @@ export class Run {
     if (this.#calls.has(event.call) || this.#ended.has(event.call)) return;
     const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
     const kind = KINDS[event.type];
-    const span = this.#recorder.startCall(this, event, at, parent);
-    const context = this.#frame(trace.setSpan(parent, span), kind, event.call);
+    const span = this.isRecorded ? this.#recorder.startCall(this, event, at, parent) : UNRECORDED;
+    const context = this.#frame(this.isRecorded ? trace.setSpan(parent, span) : parent, kind, event.call);
     this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
     if (this.#calls.size > MAX_OPEN_CALLS) this.#closeOldest(at);
   }
@@ -312,7 +319,8 @@ export class Run {
     const oldest = this.#calls.values().next();
     if (oldest.done) return;
     this.#calls.delete(oldest.value.id);
-    this.#recorder.endCall(this, oldest.value, { kind: 'error', type: 'unfinished' }, undefined, at);
+    if (this.isRecorded)
+      this.#recorder.endCall(this, oldest.value, { kind: 'error', type: 'unfinished' }, undefined, at);
   }
 
   #endCall(event: CallEnd, at: Millis): void {
@@ -321,6 +329,7 @@ export class Run {
     this.#calls.delete(event.call);
     if (this.#ended.size < MAX_ENDED_CALLS) this.#ended.add(event.call);
     if (event.type === 'model.end' && event.usage) this.#usage = add(this.#usage, event.usage);
+    if (!this.isRecorded) return;
     this.#recorder.endCall(this, call, event.outcome, event, Math.max(at, call.startedAt));
   }
 
@@ -344,9 +353,17 @@ export class Run {
   }
 }
 
-const COUNTS = ['input', 'output', 'cacheRead', 'cacheWrite', 'reasoning'] as const;
+function add(a: Usage | undefined, b: Usage): Usage {
+  if (a === undefined) return b;
+  return {
+    input: sum(a.input, b.input),
+    output: sum(a.output, b.output),
+    cacheRead: sum(a.cacheRead, b.cacheRead),
+    cacheWrite: sum(a.cacheWrite, b.cacheWrite),
+    reasoning: sum(a.reasoning, b.reasoning),
+  };
+}
 
-function add(a: Usage = {}, b: Usage): Usage {
-  const counts = COUNTS.filter((name) => a[name] !== undefined || b[name] !== undefined);
-  return Object.fromEntries(counts.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : a + (b ?? 0);
 }

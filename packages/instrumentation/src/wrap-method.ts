@@ -12,12 +12,28 @@ export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[],
  * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
  */
 export function wrapMethod(object: object, name: string, around: Around): (() => void) | undefined {
+  return place(object, name, (original) => surround(original, around));
+}
+
+/**
+ * The same for objects that come and go: those of one class share what stands around their method, which is made once.
+ * `self` tells them apart.
+ */
+export function methodWrapper(name: string, around: Around): (object: object) => (() => void) | undefined {
+  const made = new WeakMap<Function, Function>();
+  const make = (original: Function): Function => {
+    const wrapped = made.get(original) ?? surround(original, around);
+    made.set(original, wrapped);
+    return wrapped;
+  };
+  return (object) => place(object, name, make);
+}
+
+function place(object: object, name: string, make: (original: Function) => Function): (() => void) | undefined {
   const original: unknown = Reflect.get(object, name);
   if (typeof original !== 'function') return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);
-  const wrapped = surround(original, around);
-  Object.defineProperty(wrapped, 'name', { value: original.name, configurable: true });
-  Object.defineProperty(wrapped, 'length', { value: original.length, configurable: true });
+  const wrapped = make(original);
   const placed = Reflect.defineProperty(object, name, {
     value: wrapped,
     configurable: true,
@@ -32,8 +48,8 @@ export function wrapMethod(object: object, name: string, around: Around): (() =>
   };
 }
 
-function surround(original: Function, around: Around): (...args: unknown[]) => unknown {
-  return function (this: unknown, ...args: unknown[]): unknown {
+function surround(original: Function, around: Around): Function {
+  const surrounded = function (this: unknown, ...args: unknown[]): unknown {
     const called: { done: boolean; value?: unknown; failed?: { readonly error: unknown } } = { done: false };
     const proceed = (...given: unknown[]): unknown => {
       called.done = true;
@@ -52,6 +68,8 @@ function surround(original: Function, around: Around): (...args: unknown[]) => u
       return called.done ? called.value : Reflect.apply(original, this, args);
     }
   };
+  Object.defineProperty(surrounded, 'name', { value: original.name, configurable: true });
+  return Object.defineProperty(surrounded, 'length', { value: original.length, configurable: true });
 }
 
 /**

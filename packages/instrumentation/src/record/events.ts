@@ -96,6 +96,7 @@ export class EventsListener implements RunListener {
   readonly #logger: () => LoggerLike | undefined;
   readonly #ledger: () => Ledger;
   readonly #onRunStart: (info: RunInfo) => void;
+  readonly #channel = channel(RUN_START_CHANNEL);
 
   constructor(logger: () => LoggerLike | undefined, ledger: () => Ledger, onRunStart: (info: RunInfo) => void) {
     this.#logger = logger;
@@ -108,8 +109,7 @@ export class EventsListener implements RunListener {
       this.#log(run, at);
     } finally {
       const info = runInfo(run);
-      const published = channel(RUN_START_CHANNEL);
-      if (published.hasSubscribers) published.publish(info);
+      if (this.#channel.hasSubscribers) this.#channel.publish(info);
       this.#onRunStart(info);
     }
   }

@@ -1,4 +1,12 @@
-import { SpanKind, SpanStatusCode, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api';
+import {
+  SpanKind,
+  SpanStatusCode,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanContext,
+  type Tracer,
+} from '@opentelemetry/api';
 import { toHrTime, toStartTime } from '../clock.ts';
 import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
 import type {
@@ -63,21 +71,10 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   identify(run: Run, at: Millis): void {
-    const { span, session } = run;
+    const { span } = run;
     if (!span) return;
-    span.setAttributes(sessionAttributes(session, run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined));
-    const source = sourceOf(run);
-    if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
-    if (session.applicationName !== undefined) {
-      span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_APPLICATION, session.applicationName);
-    }
-    this.#noteEngineSession(run, span);
     const previous = this.enterTurn(run, span.spanContext());
-    if (previous) {
-      const attributes = { [semconv.ATTR_TURNKEEPER_LINK_KIND]: semconv.LINK_KIND_PREVIOUS_TURN };
-      span.addLink({ context: previous, attributes });
-    }
-    span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
+    if (span.isRecording()) this.#writeSession(run, span, previous, at);
     tell(this.listeners, (listener) => listener.identified?.(run, at));
   }
 
@@ -127,8 +124,10 @@ export class SpanRecorder extends RunRecorder implements Recorder {
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
     if (!run.span) return;
-    const attributes = { ...usageAttributes(usage), ...costAttributes(end?.cost) };
-    run.span.setAttributes(this.#withContent(attributes, run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
+    if (run.span.isRecording()) {
+      const attributes = { ...usageAttributes(usage), ...costAttributes(end?.cost) };
+      run.span.setAttributes(this.#withContent(attributes, run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
+    }
     finish(run, run.span, outcome, at);
     tell(this.listeners, (listener) => listener.runEnded?.(run, outcome, at));
   }
@@ -137,6 +136,23 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     const value = recordedContent(this.#options.content, content, attribute, engine);
     if (value !== undefined) attributes[attribute] = value;
     return attributes;
+  }
+
+  #writeSession(run: Run, span: Span, previous: SpanContext | undefined, at: Millis): void {
+    const { session } = run;
+    const operation = run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined;
+    span.setAttributes(sessionAttributes(session, operation));
+    const source = sourceOf(run);
+    if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
+    if (session.applicationName !== undefined) {
+      span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_APPLICATION, session.applicationName);
+    }
+    this.#noteEngineSession(run, span);
+    if (previous) {
+      const attributes = { [semconv.ATTR_TURNKEEPER_LINK_KIND]: semconv.LINK_KIND_PREVIOUS_TURN };
+      span.addLink({ context: previous, attributes });
+    }
+    span.addEvent(semconv.EVENT_RUN_START, runStartAttributes(run), toHrTime(at));
   }
 
   #noteEngineSession(run: Run, span: Span): void {

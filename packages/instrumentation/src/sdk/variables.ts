@@ -1,5 +1,5 @@
 import { ENGINE_NAMES, type EngineName, type TurnkeeperConfig } from '../instrumentation.ts';
-import { badIdProblem } from '../session/session-id.ts';
+import { goodSessionId } from '../session/session-id.ts';
 import type { SessionPropagatorOptions } from '../propagation/session-propagator.ts';
 
 /** What `register` sets up, as the environment has it. */
@@ -23,8 +23,7 @@ export function readVariables(variables: Variables, warn: (message: string) => v
     return parsed;
   };
   const sessionId = 'TURNKEEPER_SESSION_ID';
-  const problem = badIdProblem(variables[sessionId]);
-  if (problem !== undefined) warn(`${sessionId} is no session id: ${problem}: it is left out`);
+  goodSessionId(variables[sessionId], (problem) => warn(`${sessionId} is no session id: ${problem}: it is left out`));
   const engines = `a list of ${ENGINE_NAMES.join(', ')}`;
   const send = read('TURNKEEPER_SEND', listOf, 'a list of hosts');
   const accept = read('TURNKEEPER_ACCEPT', oneOf(['never', 'always']), 'never or always');

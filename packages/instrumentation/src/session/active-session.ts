@@ -4,7 +4,7 @@ import { stampsOf } from '../record/session-attributes.ts';
 import { Ledger } from '../ledger.ts';
 import { Session, type SessionSource } from './session.ts';
 import { readDetails, sessionOptions, type GivenSession, type SessionOptions } from './session-details.ts';
-import { badIdProblem, isSessionId } from './session-id.ts';
+import { goodSessionId } from './session-id.ts';
 
 /** The place in a program where a session, and perhaps a run, is at work. One object under one context key. */
 export interface Frame {
@@ -60,31 +60,47 @@ function isFrame(value: unknown): value is Frame {
 }
 
 export function withFrame(from: Context, frame: Frame): Context {
-  return new FramedContext(from instanceof FramedContext ? from.within : from, frame);
+  return from instanceof FramedContext
+    ? new FramedContext(from.within, frame, from.key, from.value)
+    : new FramedContext(from, frame);
 }
 
-/** A context with a frame in front of it. The API's own copies all that is in it, for each value that is set. */
+/**
+ * A context with a frame in front of it, and the value that was set last: nearly always the span. The API's own copies
+ * all that is in it, for each value that is set.
+ */
 class FramedContext implements Context {
   readonly within: Context;
   readonly frame: Frame;
+  readonly key: symbol | undefined;
+  readonly value: unknown;
 
-  constructor(within: Context, frame: Frame) {
+  constructor(within: Context, frame: Frame, key?: symbol, value?: unknown) {
     this.within = within;
     this.frame = frame;
+    this.key = key;
+    this.value = value;
   }
 
   getValue(key: symbol): unknown {
-    return key === FRAME ? this.frame : this.within.getValue(key);
+    if (key === FRAME) return this.frame;
+    return key === this.key ? this.value : this.within.getValue(key);
   }
 
   setValue(key: symbol, value: unknown): Context {
-    const within = this.within.setValue(key, value);
-    return key === FRAME ? within : new FramedContext(within, this.frame);
+    if (key === FRAME) return this.flat().setValue(key, value);
+    const within = this.key === undefined || this.key === key ? this.within : this.flat();
+    return new FramedContext(within, this.frame, key, value);
   }
 
   deleteValue(key: symbol): Context {
-    const within = this.within.deleteValue(key);
+    const within = this.flat().deleteValue(key);
     return key === FRAME ? within : new FramedContext(within, this.frame);
+  }
+
+  /** The same without the frame. */
+  flat(): Context {
+    return this.key === undefined ? this.within : this.within.setValue(this.key, this.value);
   }
 }
 
@@ -132,12 +148,8 @@ export function inSession<T>(given: GivenSession, work: () => T): T {
 
 /** The context with this session in it; undefined where its id is absent or bad, which is then warned of. */
 export function bindSession(base: Context, given: GivenSession, source: SessionSource): Context | undefined {
-  const { sessionId } = given;
-  if (!isSessionId(sessionId)) {
-    const problem = badIdProblem(sessionId);
-    if (problem !== undefined) ignore('the id', problem);
-    return undefined;
-  }
+  const sessionId = goodSessionId(given.sessionId, (problem) => ignore('the id', problem));
+  if (sessionId === undefined) return undefined;
   const around = frameIn(base);
   const parent = around?.run?.phase() === 'open' ? around.session : undefined;
   const session = new Session({ ...readDetails(given, ignore), parent });

@@ -1,4 +1,4 @@
-import { badIdProblem, isSessionId } from './session-id.ts';
+import { goodSessionId } from './session-id.ts';
 import type { SessionSource } from './session.ts';
 
 /** Every place an id can come from when a run starts. Values are as found: nobody has validated them yet. */
@@ -34,10 +34,8 @@ export function resolveSession(
   reject: (source: SessionSource, problem: string) => void = () => {},
 ): ResolvedSession | undefined {
   for (const source of PRECEDENCE) {
-    const id = candidates[source];
-    if (isSessionId(id)) return { id, source };
-    const problem = badIdProblem(id);
-    if (problem !== undefined) reject(source, problem);
+    const id = goodSessionId(candidates[source], (problem) => reject(source, problem));
+    if (id !== undefined) return { id, source };
   }
   return undefined;
 }

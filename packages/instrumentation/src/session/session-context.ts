@@ -62,7 +62,7 @@ export function attachSession<T extends object>(target: T, context: SessionConte
   } catch {
     // A proxy that forbids it.
   }
-  keptAside().set(target, context);
+  keptOn(globalThis, KEPT_ASIDE, isWeakMap, () => new WeakMap()).set(target, context);
   return target;
 }
 
@@ -72,8 +72,9 @@ export function attachSession<T extends object>(target: T, context: SessionConte
  */
 export function attachedSession(target: object, reject: (problem: string) => void): SessionContext | undefined {
   try {
-    const aside = keptAside();
-    for (let place: object | null = target; place !== null; place = Reflect.getPrototypeOf(place)) {
+    const aside = knownAside();
+    let place: object | null = target;
+    for (; place !== null && place !== Object.prototype; place = Reflect.getPrototypeOf(place)) {
       const found = attachedHere(place, target, aside, reject) ?? attachedToClass(place, target, aside, reject);
       if (found) return found;
     }
@@ -83,14 +84,14 @@ export function attachedSession(target: object, reject: (problem: string) => voi
   return undefined;
 }
 
-type Aside = WeakMap<object, unknown>;
+type Aside = WeakMap<object, unknown> | undefined;
 type Reject = (problem: string) => void;
 
 /** `target` is what the member is read for: a getter of a class looks at its instance. */
 function attachedHere(place: object, target: object, aside: Aside, reject: Reject): SessionContext | undefined {
   const own = Object.hasOwn(place, sessionContext);
   // What is kept aside was attached when the object would take nothing any more.
-  const value: unknown = aside.get(place) ?? (own ? Reflect.get(place, sessionContext, target) : undefined);
+  const value: unknown = aside?.get(place) ?? (own ? Reflect.get(place, sessionContext, target) : undefined);
   if (value === undefined || isSessionContext(value)) return value;
   reject(`it holds a value of type ${typeof value}, not a SessionContext`);
   return undefined;
@@ -103,8 +104,10 @@ function attachedToClass(place: object, target: object, aside: Aside, reject: Re
   return isObject(own) ? attachedHere(own, own, aside, reject) : undefined;
 }
 
-function keptAside(): Aside {
-  return keptOn(globalThis, KEPT_ASIDE, isWeakMap, () => new WeakMap());
+/** Undefined where nothing had to be kept aside. */
+function knownAside(): Aside {
+  const kept: unknown = Reflect.get(globalThis, KEPT_ASIDE);
+  return isWeakMap(kept) ? kept : undefined;
 }
 
 function isWeakMap(value: unknown): value is WeakMap<object, unknown> {

@@ -1,5 +1,5 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import { badIdProblem, isSessionId } from './session-id.ts';
+import { goodSessionId } from './session-id.ts';
 import type { SessionDetails } from './session.ts';
 
 /** How many attributes of its own a session may carry, and how long a text among them may be. */
@@ -35,13 +35,8 @@ export function sessionOptions(given: string | SessionOptions | undefined): Give
 
 /** The details that are good; each that is not is told to `reject`, with its name and what is wrong with it. */
 export function readDetails(options: GivenSession, reject: (name: string, problem: string) => void): SessionDetails {
-  const text = (name: 'applicationName' | 'previousId' | 'userId'): string | undefined => {
-    const value = options[name];
-    if (isSessionId(value)) return value;
-    const problem = badIdProblem(value);
-    if (problem !== undefined) reject(name, problem);
-    return undefined;
-  };
+  const text = (name: 'applicationName' | 'previousId' | 'userId'): string | undefined =>
+    goodSessionId(options[name], (problem) => reject(name, problem));
   return {
     applicationName: text('applicationName'),
     previousId: text('previousId'),

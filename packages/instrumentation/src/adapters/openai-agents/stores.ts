@@ -1,4 +1,4 @@
-import { wrapMethod } from '../../adapter.ts';
+import { methodWrapper } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { readFailure, recordIn, sessionIdOf } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
@@ -19,15 +19,18 @@ import {
  */
 export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: unknown) => void {
   let calls = 0;
+  /** What a store that is given to runs says of itself whether it accepts their context. */
+  const acceptances = new WeakMap<object, () => boolean>();
 
-  const around = (store: Record<string, unknown>, operation: StoreOperation, own: () => boolean) =>
-    wrapMethod(store, operation.method, (proceed, args) => {
+  const wrappers = OPERATIONS.map((operation) => {
+    const wrap = methodWrapper(operation.method, (proceed, args, self) => {
       const place = tap.place();
-      if (!place || isAtWork(operation, place.call)) return proceed(...args);
+      if (!isStore(self) || !place || isAtWork(operation, place.call)) return proceed(...args);
+      const own = acceptances.get(self);
       const { run, call: within } = place;
       const running = storeRun.getStore();
       if (running) running.runContext ??= runContextOf(operation, args);
-      const given = within === undefined && !own() ? withoutContext(operation, args, store) : args;
+      const given = within === undefined && own?.() === false ? withoutContext(operation, args, self) : args;
       if (!place.isRecorded) return proceed(...given);
       calls += 1;
       const call = `${prefixOf(operation)}${calls}`;
@@ -41,25 +44,29 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
               run,
               call,
               outcome: failure ? readFailure(failure.error) : { kind: 'ok' },
-              session: sessionIdOf(store),
+              session: sessionIdOf(self),
             }),
         ),
       );
     });
+    return { method: operation.method, wrap };
+  });
 
   return (session) => {
     if (!isStore(session)) return;
     hooks.once(session, () => {
       const acceptance = observeAcceptance(session, () => isRunnerAsking(tap));
-      const present = OPERATIONS.filter(({ method }) => typeof session[method] === 'function');
-      const undo = present.map((operation) => around(session, operation, acceptance.own));
+      acceptances.set(session, acceptance.own);
+      const undo = wrappers
+        .filter(({ method }) => typeof session[method] === 'function')
+        .map(({ wrap }) => wrap(session));
       // Nobody would keep the context from a store whose methods are not ours.
       if (undo.every((step) => step !== undefined)) return [...undo, acceptance.place()];
       return undo;
     });
     const inner = recordIn(session, 'underlyingSession');
     if (!isStore(inner)) return;
-    hooks.once(inner, () => OPERATIONS.map((operation) => around(inner, operation, () => true)));
+    hooks.once(inner, () => wrappers.map(({ wrap }) => wrap(inner)));
   };
 }
 

@@ -150,8 +150,14 @@ export function readModel(value: unknown): {
   return { id: text(value['id']), provider: text(value['provider']) };
 }
 
-/** Where a model is served. */
-export function hostOf(model: unknown): string {
-  const url = isRecord(model) ? model['baseUrl'] : undefined;
-  return typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : '';
+/** Tells where a model is served. A session asks few models: the last answer is kept. */
+export function hostReader(): (model: unknown) => string {
+  let last: unknown;
+  let host = '';
+  return (model) => {
+    const url = isRecord(model) ? model['baseUrl'] : undefined;
+    if (url !== last) host = typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : '';
+    last = url;
+    return host;
+  };
 }

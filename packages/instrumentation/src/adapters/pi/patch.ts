@@ -1,6 +1,6 @@
 import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import {
-  hostOf,
+  hostReader,
   isRecord,
   readEvent,
   readMessage,
@@ -72,6 +72,7 @@ function observeModels(
   session: PiSession,
   tap: Tap<PiNative>,
 ): { readonly output: () => void; readonly undo: (() => void) | undefined } {
+  const hostOf = hostReader();
   let calls = 0;
   /** The call whose first output is still to come. */
   let waiting: string | undefined;

@@ -31,42 +31,38 @@ const TASKS: Partial<Record<PiRun['via'], string>> = {
   model: 'upkeep',
 };
 
-export function* translate(native: PiNative, state: PiState): Iterable<RunEvent> {
+export function translate(native: PiNative, state: PiState): readonly RunEvent[] {
   switch (native.kind) {
     case 'called': {
       const { run, via, session, provider, input } = native;
       state.runs.set(run, { via, session, provider, input, hasBegun: false, last: undefined });
-      return;
+      return NOTHING;
     }
     case 'returned':
-      yield* end(native.run, state, native.failure === undefined ? undefined : { kind: 'error', type: native.failure });
-      return;
+      return end(native.run, state, native.failure === undefined ? undefined : { kind: 'error', type: native.failure });
     case 'event':
-      yield* translateEvent(native.place, native.event, state);
-      return;
+      return translateEvent(native.place, native.event, state);
     case 'model': {
       const run = ownerOf(native.place, state, 'model');
-      yield* begin(run, state);
+      const begun = begin(run, state);
       state.calls.set(native.call, run);
       const { call, model, provider, input } = native;
-      yield { type: 'model.start', run, call, model, provider, input: () => input };
-      return;
+      return [...begun, { type: 'model.start', run, call, model, provider, input: () => input }];
     }
     case 'model-output': {
       const run = state.calls.get(native.call);
-      if (run !== undefined) yield { type: 'model.output', run, call: native.call };
-      return;
+      return run === undefined ? NOTHING : [{ type: 'model.output', run, call: native.call }];
     }
     case 'model-end':
-      yield* endModel(native, state);
-      return;
+      return endModel(native, state);
     case 'disposed':
-      for (const run of state.runs.keys()) yield* end(run, state, { kind: 'cancelled' });
-      return;
-    case 'tool':
-      return;
+      return [...state.runs.keys()].flatMap((run) => end(run, state, { kind: 'cancelled' }));
+    default:
+      return NOTHING;
   }
 }
+
+const NOTHING: readonly RunEvent[] = [];
 
 export function scope(native: PiNative, state: PiState): Scope | undefined {
   if (native.kind === 'model') {
@@ -80,35 +76,33 @@ export function scope(native: PiNative, state: PiState): Scope | undefined {
   return undefined;
 }
 
-function* translateEvent(place: PiPlace, event: PiEvent, state: PiState): Iterable<RunEvent> {
+function translateEvent(place: PiPlace, event: PiEvent, state: PiState): readonly RunEvent[] {
   switch (event.type) {
     case 'agent_start':
-      yield* begin(ownerOf(place, state, 'event'), state);
-      return;
+      return begin(ownerOf(place, state, 'event'), state);
     case 'message_end': {
       const run = state.runs.get(ongoing(place, state) ?? '');
       if (run) run.last = event.message;
-      return;
+      return NOTHING;
     }
     case 'tool_execution_start': {
       const run = ongoing(place, state);
-      if (run === undefined) return;
+      if (run === undefined) return NOTHING;
       const { toolCallId, toolName, args } = event;
-      yield { type: 'tool.start', run, call: toolCallId, callId: toolCallId, tool: toolName, input: () => args };
-      return;
+      return [{ type: 'tool.start', run, call: toolCallId, callId: toolCallId, tool: toolName, input: () => args }];
     }
     case 'tool_execution_end': {
       const run = ongoing(place, state);
-      if (run === undefined) return;
+      if (run === undefined) return NOTHING;
       const outcome: Outcome = event.isError ? { kind: 'error', type: 'tool_error' } : { kind: 'ok' };
-      yield { type: 'tool.end', run, call: event.toolCallId, outcome, output: () => event.result };
-      return;
+      return [{ type: 'tool.end', run, call: event.toolCallId, outcome, output: () => event.result }];
     }
     case 'agent_settled': {
       const run = ongoing(place, state);
-      if (run !== undefined) yield* end(run, state, event.aborted ? { kind: 'cancelled' } : undefined);
-      return;
+      return run === undefined ? NOTHING : end(run, state, event.aborted ? { kind: 'cancelled' } : undefined);
     }
+    default:
+      return NOTHING;
   }
 }
 
@@ -133,25 +127,25 @@ function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId 
   return fresh;
 }
 
-function* begin(id: RunId, state: PiState): Iterable<RunEvent> {
+function begin(id: RunId, state: PiState): readonly RunEvent[] {
   const run = state.runs.get(id);
-  if (!run || run.hasBegun) return;
+  if (!run || run.hasBegun) return NOTHING;
   run.hasBegun = true;
   const task = TASKS[run.via];
   if (task === undefined) state.current = id;
   const { session, provider, input } = run;
-  yield { type: 'run.start', run: id, agent: 'pi', provider, session, task, input: () => input };
+  return [{ type: 'run.start', run: id, agent: 'pi', provider, session, task, input: () => input }];
 }
 
-function* endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiState): Iterable<RunEvent> {
+function endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiState): readonly RunEvent[] {
   const { call, message, failure } = native;
   const id = state.calls.get(call);
-  if (id === undefined) return;
+  if (id === undefined) return NOTHING;
   state.calls.delete(call);
   const run = state.runs.get(id);
   if (run && message) run.last = message;
   const outcome: Outcome = failure === undefined ? outcomeOf(message) : { kind: 'error', type: failure };
-  yield {
+  const ended: RunEvent = {
     type: 'model.end',
     run: id,
     call,
@@ -162,17 +156,17 @@ function* endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiSt
     finish: finishOf(message?.stopReason),
     output: () => message?.content,
   };
-  if (run?.via === 'model') yield* end(id, state);
+  return run?.via === 'model' ? [ended, ...end(id, state)] : [ended];
 }
 
-function* end(id: RunId, state: PiState, outcome?: Outcome): Iterable<RunEvent> {
+function end(id: RunId, state: PiState, outcome?: Outcome): readonly RunEvent[] {
   const run = state.runs.get(id);
-  if (!run) return;
+  if (!run) return NOTHING;
   state.runs.delete(id);
   for (const [call, owner] of state.calls) if (owner === id) state.calls.delete(call);
   if (state.current === id) state.current = undefined;
-  if (run.hasBegun)
-    yield { type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last), output: () => run.last?.content };
+  if (!run.hasBegun) return NOTHING;
+  return [{ type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last), output: () => run.last?.content }];
 }
 
 function outcomeOf(message: PiMessage | undefined): Outcome {
