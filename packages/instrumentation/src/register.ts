@@ -2,13 +2,12 @@
  * `node --import @turnkeeper/instrumentation/register app.js`: everything without a line of code. Installs the module
  * hook, and starts a NodeSDK by the OTEL_* variables, with the session on every span; TURNKEEPER_* set our options.
  */
-import './hook.ts';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { Instrumentation } from '@opentelemetry/instrumentation';
 import { missingRequirement, warn } from './requirements.ts';
 import type { Sdk } from './sdk/create-sdk.ts';
 
-// The hook has said what is missing.
 if (missingRequirement() === undefined) {
   try {
     await start();
@@ -16,6 +15,8 @@ if (missingRequirement() === undefined) {
     warn(`nothing is exported: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+// After the SDK: the hook would look at every one of its files. It says what is missing.
+await import('./hook.ts');
 
 /** Loads late what needs packages that may be missing. */
 async function start(): Promise<void> {
@@ -25,9 +26,12 @@ async function start(): Promise<void> {
     import('./sdk/variables.ts'),
   ]);
   const options = readVariables(process.env, warn);
-  const instrumentation = new TurnkeeperInstrumentation(options.config);
+  const instrumentation = (): Instrumentation => new TurnkeeperInstrumentation(options.config);
   const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
-  if (!sdk) return;
+  if (!sdk) {
+    instrumentation();
+    return;
+  }
   sdk.start();
   shutDownAtTheEnd(sdk);
 }

@@ -14,7 +14,8 @@ export interface Sdk {
 }
 
 export interface SdkOptions extends RegisterOptions {
-  readonly instrumentation: Instrumentation;
+  /** Makes it when the SDK is loaded: it looks at whatever is loaded from then on. */
+  readonly instrumentation: () => Instrumentation;
 }
 
 /** Packages that sdk-node brings along, by the protocol that OTEL_EXPORTER_OTLP_PROTOCOL names. */
@@ -48,7 +49,7 @@ export function createSdk(
   const NodeSdk = constructorIn<Sdk>(require('@opentelemetry/sdk-node'), 'NodeSDK');
   const contextManager = goesOnFromEnvironment() ? inProcessContext(asyncContextManager(require)) : undefined;
   return new NodeSdk({
-    instrumentations: [instrumentation],
+    instrumentations: [instrumentation()],
     spanProcessors,
     ...(contextManager && { contextManager }),
     ...(propagation && { textMapPropagator: new SessionPropagator(propagation) }),
