@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { specialBytesSource } from './special-bytes.ts';
+import { wasmModules, wasmSource } from './wasm.ts';
 
-writeFileSync(new URL('../src/scan/special-bytes.wasm.ts', import.meta.url), await specialBytesSource());
+for (const name of wasmModules)
+  writeFileSync(new URL(`../src/scan/${name}.wasm.ts`, import.meta.url), await wasmSource(name));

@@ -1,5 +1,3 @@
-import { readDecimal, readHexadecimal } from './digits.ts';
-import { type Pattern, standsAt } from './pattern.ts';
 import type { ScanMemory } from './scan-memory.ts';
 
 const quote = 0x22;
@@ -23,7 +21,9 @@ export class NotUnderstood extends Error {
  * accepts nothing that JSON.parse does not accept.
  */
 export class JsonBytes {
+  protected memory: ScanMemory | undefined;
   protected bytes: Buffer = Buffer.alloc(0);
+  /** The same bytes. */
   protected view: DataView = new DataView(new ArrayBuffer(0));
   protected at = 0;
   protected end = 0;
@@ -36,13 +36,29 @@ export class JsonBytes {
   protected textEnd = 0;
   /** Whether that text has an escape in it, so that its bytes are not its characters. */
   protected isEscaped = false;
+  #isMarked = false;
   readonly #notUnderstood = new NotUnderstood();
 
   protected open(memory: ScanMemory, start: number, end: number): void {
-    memory.mark(start, end);
     ({ bytes: this.bytes, view: this.view, marks: this.marks } = memory);
+    this.memory = memory;
     this.at = start;
     this.end = end;
+    this.#isMarked = false;
+  }
+
+  /** Passes bytes that need no look. */
+  protected passTo(at: number): void {
+    this.at = at;
+    if (!this.#isMarked) return;
+    const { marks } = this;
+    while ((marks[this.mark] ?? at) < at) this.mark += 1;
+  }
+
+  /** Marks the rest of the line: what has a known shape needs no marks. */
+  #markRest(): void {
+    this.memory?.mark(this.at, this.end);
+    this.#isMarked = true;
     this.mark = 0;
   }
 
@@ -90,14 +106,6 @@ export class JsonBytes {
     return false;
   }
 
-  /** Passes an object in which there is nothing; whether this was one. */
-  protected passEmptyObject(): boolean {
-    const { at, bytes } = this;
-    if (at + 1 >= this.end || bytes[at] !== openBrace || bytes[at + 1] !== closeBrace) return false;
-    this.at = at + 2;
-    return true;
-  }
-
   protected enterArray(): boolean {
     this.expect(openBracket);
     if (this.peek() !== closeBracket) return true;
@@ -130,6 +138,7 @@ export class JsonBytes {
   protected text(): void {
     const { bytes, marks } = this;
     if (bytes[this.at] !== quote && this.peek() !== quote) this.giveUp();
+    if (!this.#isMarked) this.#markRest();
     let mark = this.mark + 1;
     let at = marks[mark] ?? 0;
     this.isEscaped = false;
@@ -155,27 +164,9 @@ export class JsonBytes {
     this.mark = mark + 1;
   }
 
-  /** Whether exactly this stands here. */
-  protected isAhead(start: number, pattern: Pattern): boolean {
-    return start + pattern.length <= this.end && standsAt(this.view, start, pattern);
-  }
-
-  /** Eight hexadecimal digits as a number. */
-  protected hexadecimal(start: number): number {
-    const value = readHexadecimal(this.view, start);
-    if (value === -1) this.giveUp();
-    return value;
-  }
-
-  /** A whole number, at most 15 digits long, bare or as text. */
+  /** A whole number, at most 15 digits long. */
   protected integer(): number {
-    if (this.peek() === quote) {
-      this.text();
-      const value = readDecimal(this.view, this.textStart, this.textEnd);
-      if (value === -1 || this.textEnd - this.textStart > 15) this.giveUp();
-      this.#expectEndOfValue();
-      return value;
-    }
+    this.peek();
     const { bytes } = this;
     const first = this.at;
     let at = first;
@@ -186,17 +177,10 @@ export class JsonBytes {
     }
     const length = at - first;
     if (length === 0 || length > 15 || at >= this.end || (length > 1 && bytes[first] === 0x30)) this.giveUp();
+    this.textStart = first;
+    this.textEnd = at;
     this.at = at;
     this.#expectEndOfValue();
-    return value;
-  }
-
-  /** A time in nanoseconds as text of 16 to 19 digits, to the nearest 256. */
-  protected time(): number {
-    this.text();
-    const length = this.textEnd - this.textStart;
-    const value = readDecimal(this.view, this.textStart, this.textEnd);
-    if (value === -1 || length < 16 || length > 19) this.giveUp();
     return value;
   }
 

@@ -2,14 +2,13 @@ import { NotUnderstood } from './json-bytes.ts';
 import { requestNames, resourceNames, scopeNames } from './otlp-names.ts';
 import { Processes } from './processes.ts';
 import type { ScanMemory } from './scan-memory.ts';
-import { SpanBytes } from './span-bytes.ts';
+import { SpanReader } from './span-reader.ts';
 
 /** Reads lines of OTLP's JSON into rows of facts, byte by byte. */
-export class OtlpScanner extends SpanBytes {
+export class OtlpScanner extends SpanReader {
   readonly processes: Processes = new Processes();
-  /** The resource that was read last: its bytes, how many of them are marked, and its process. */
+  /** The resource that was read last: its bytes and its process. */
   #lastResource = Buffer.from('none');
-  #lastResourceMarks = 0;
   #lastProcess = -1;
 
   /** Reads a line; false, and nothing taken, where it is left to the full parser. */
@@ -59,15 +58,12 @@ export class OtlpScanner extends SpanBytes {
     const start = this.at;
     const { length } = this.#lastResource;
     if (start + length <= this.end && this.bytes.compare(this.#lastResource, 0, length, start, start + length) === 0) {
-      this.at = start + length;
-      this.mark += this.#lastResourceMarks;
+      this.passTo(start + length);
       return this.#lastProcess;
     }
-    const { mark } = this;
     this.skip();
     this.#lastProcess = this.processes.numberOf(this.view, start, this.at);
     this.#lastResource = Buffer.from(this.bytes.subarray(start, this.at));
-    this.#lastResourceMarks = this.mark - mark;
     return this.#lastProcess;
   }
 

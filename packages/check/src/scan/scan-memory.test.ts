@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { specialBytesSource } from '../../scripts/special-bytes.ts';
+import { wasmModules, wasmSource } from '../../scripts/wasm.ts';
 import { ScanMemory } from './scan-memory.ts';
 
 function marksOf(memory: ScanMemory, text: string, at: number): readonly number[] {
@@ -33,8 +33,8 @@ describe('ScanMemory', () => {
     expect(marksOf(memory, '"b"', 29)).toEqual([29, 31, 32]);
   });
 
-  it('runs what is written in special-bytes.wat', async () => {
-    const written = readFileSync(new URL('special-bytes.wasm.ts', import.meta.url), 'utf8');
-    expect(written).toBe(await specialBytesSource());
+  it.each(wasmModules)('runs what is written in %s.wat', async (name) => {
+    const written = readFileSync(new URL(`${name}.wasm.ts`, import.meta.url), 'utf8');
+    expect(written).toBe(await wasmSource(name));
   });
 });

@@ -1,14 +1,19 @@
+import { SpanShapes } from './span-shapes.ts';
+import { spanShapesModule } from './span-shapes.wasm.ts';
+import type { SpanStructure } from './span-structure.ts';
 import { specialBytesModule } from './special-bytes.wasm.ts';
 
 const pageSize = 1 << 16;
 /** Behind the last byte there is room: some are looked at before it is clear that they are no part of the line. */
 const padding = 32;
 
-/** What finds special bytes in a piece of memory: the same in WebAssembly and, where there is none, in JavaScript. */
-interface Marker {
+/** What looks at a piece of memory: in WebAssembly and, where there is none, in JavaScript. */
+interface Eyes {
   readonly buffer: ArrayBuffer;
   /** Writes the places of the special bytes from `start` to `end` to `out`, and gives where they end. */
   readonly mark: (start: number, end: number, out: number) => number;
+  /** The number of the shape that the span at `start` has, in a tree of shapes; -1: none that is known. */
+  readonly match: (start: number, end: number, tree: number, places: number) => number;
 }
 
 /**
@@ -22,14 +27,16 @@ export class ScanMemory {
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the special bytes of a line are, in order, and then its end. */
   marks: Int32Array = new Int32Array(0);
+  /** What spans in this memory look like. */
+  readonly shapes: SpanShapes = new SpanShapes();
   #size: number;
-  #mark: Marker['mark'] = () => 0;
-  readonly #create: (size: number) => Marker;
+  #eyes: Eyes = blind;
+  readonly #create: (size: number) => Eyes;
 
   /** By default a piece that stays in a processor's own cache while it is looked at. */
   constructor(size: number = 1 << 18, isPlain: boolean = typeof WebAssembly === 'undefined') {
     this.#size = size;
-    this.#create = isPlain ? createPlainMarker : createMarker;
+    this.#create = isPlain ? createPlainEyes : createEyes;
     this.#open();
   }
 
@@ -37,9 +44,18 @@ export class ScanMemory {
   mark(start: number, end: number): void {
     const { marks } = this;
     const out = this.#size + padding;
-    let count = (this.#mark(start, end, out) - out) / 4;
+    let count = (this.#eyes.mark(start, end, out) - out) / 4;
     while (count > 0 && (marks[count - 1] ?? 0) >= end) count -= 1;
     marks[count] = end;
+  }
+
+  /**
+   * The structure of the span that begins at a place, where it has a known shape: `shapes.places` says where its fields
+   * are. Undefined: it has none.
+   */
+  findShape(start: number, end: number): SpanStructure | undefined {
+    const shapes = (this.#size + padding) * 5;
+    return this.shapes.get(this.#eyes.match(start, end, shapes, shapes + SpanShapes.treeSize));
   }
 
   /** Makes twice as much room; what was in there stays where it is. */
@@ -52,25 +68,42 @@ export class ScanMemory {
 
   #open(): void {
     // Each byte may be special, and there is the end.
-    const marks = this.#size + padding;
-    const { buffer, mark } = this.#create(this.#size + padding + marks * 4);
-    this.#mark = mark;
+    const places = this.#size + padding;
+    const shapes = places * 5;
+    this.#eyes = this.#create(shapes + SpanShapes.size);
+    const { buffer } = this.#eyes;
     this.bytes = Buffer.from(buffer, 0, this.#size);
-    this.view = new DataView(buffer, 0, this.#size + padding);
-    this.marks = new Int32Array(buffer, this.#size + padding, marks);
+    this.view = new DataView(buffer, 0, places);
+    this.marks = new Int32Array(buffer, places, places);
+    this.shapes.move(buffer, shapes);
   }
 }
 
-function createMarker(size: number): Marker {
+const blind: Eyes = { buffer: new ArrayBuffer(0), mark: () => 0, match: () => -1 };
+
+function createEyes(size: number): Eyes {
   // Never grown: that would detach the buffer, after which V8 asks at every access whether another one has been.
   const memory = new WebAssembly.Memory({ initial: Math.ceil(size / pageSize) });
-  const module = new WebAssembly.Module(Buffer.from(specialBytesModule, 'base64'));
-  const { mark } = new WebAssembly.Instance(module, { scan: { memory } }).exports;
-  if (typeof mark !== 'function') throw new TypeError('special-bytes.wat exports no function "mark"');
-  return { buffer: memory.buffer, mark: (start, end, out) => Number(mark(start, end, out)) };
+  const mark = functionOf(specialBytesModule, 'mark', memory);
+  const match = functionOf(spanShapesModule, 'match', memory);
+  return {
+    buffer: memory.buffer,
+    mark: (start, end, out) => Number(mark(start, end, out)),
+    match: (start, end, tree, places) => Number(match(start, end, tree, places)),
+  };
 }
 
-function createPlainMarker(size: number): Marker {
+function functionOf(module: string, name: string, memory: WebAssembly.Memory): (...numbers: number[]) => unknown {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(module, 'base64')), {
+    scan: { memory },
+  });
+  const found = exports[name];
+  if (typeof found !== 'function') throw new TypeError(`there is no function ${name} in this module`);
+  return (...numbers) => found(...numbers);
+}
+
+/** Knows no shapes: all spans are read member by member. */
+function createPlainEyes(size: number): Eyes {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   const mark = (start: number, end: number, out: number): number => {
@@ -83,5 +116,5 @@ function createPlainMarker(size: number): Marker {
     }
     return place;
   };
-  return { buffer: bytes.buffer, mark };
+  return { buffer: bytes.buffer, mark, match: () => -1 };
 }

@@ -1,0 +1,142 @@
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_GEN_AI_AGENT_NAME,
+  ATTR_GEN_AI_PROVIDER_NAME,
+  ATTR_GEN_AI_REQUEST_MODEL,
+  ATTR_GEN_AI_TOOL_NAME,
+  ATTR_GEN_AI_WORKFLOW_NAME,
+  ATTR_SERVER_ADDRESS,
+  OPERATION_CHAT,
+  OPERATION_CREATE_AGENT,
+  OPERATION_EXECUTE_TOOL,
+  OPERATION_INVOKE_AGENT,
+  OPERATION_INVOKE_WORKFLOW,
+} from '@turnkeeper/instrumentation/semconv';
+import { NameIndex, numberOf } from './names.ts';
+import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
+import { place } from './places.ts';
+import { conversation, engine, operationName, session, source, type SpanFields } from './span-fields.ts';
+
+const provider = numberOf(ATTR_GEN_AI_PROVIDER_NAME);
+const requestModel = numberOf(ATTR_GEN_AI_REQUEST_MODEL);
+const toolName = numberOf(ATTR_GEN_AI_TOOL_NAME);
+const errorType = numberOf(ATTR_ERROR_TYPE);
+const serverAddress = numberOf(ATTR_SERVER_ADDRESS);
+const agentName = numberOf(ATTR_GEN_AI_AGENT_NAME);
+const workflowName = numberOf(ATTR_GEN_AI_WORKFLOW_NAME);
+
+/** Operations by their numbers. */
+export const operations = {
+  chat: 0,
+  invokeAgent: 1,
+  invokeWorkflow: 2,
+  executeTool: 3,
+  createAgent: 4,
+  none: -1,
+} as const;
+const words = [
+  OPERATION_CHAT,
+  OPERATION_INVOKE_AGENT,
+  OPERATION_INVOKE_WORKFLOW,
+  OPERATION_EXECUTE_TOOL,
+  OPERATION_CREATE_AGENT,
+];
+/** Their names, in the same order. */
+export const operationNames: NameIndex = new NameIndex(words);
+const patterns: readonly Pattern[] = words.map(patternOf);
+/** What follows an operation in its span's name. */
+const subjects = [requestModel, agentName, workflowName, toolName, agentName];
+
+// OTLP's numbers of span kinds and status codes.
+const internal = 1;
+const client = 3;
+const failed = 2;
+
+/** Kept attributes that say more of a span than which session it is of. */
+const telling =
+  (1 << operationName) |
+  (1 << requestModel) |
+  (1 << toolName) |
+  (1 << errorType) |
+  (1 << source) |
+  (1 << engine) |
+  (1 << conversation);
+
+/** Whether a rule may find something in a span by itself; rather too often than not often enough. */
+export function isFlawed(fields: SpanFields): boolean {
+  const { structure } = fields;
+  if ((structure.present & telling) === 0 && !fields.hasCounts()) return hasBadId(fields) || isNamed(fields, session);
+  const { operation, status } = structure;
+  const isOperation = fields.has(operationName);
+  const isRun = fields.has(engine);
+  if (operation !== operations.none && isMisshapen(fields)) return true;
+  if (!isOperation && !isRun && (fields.has(requestModel) || fields.has(toolName))) return true;
+  if ((isOperation || isRun) && (status === failed) !== fields.has(errorType)) return true;
+  if (isRun && (structure.runStarts !== 1 || !fields.has(session) || !agrees(fields))) return true;
+  const isConversation =
+    operation === operations.chat || operation === operations.invokeAgent || operation === operations.invokeWorkflow;
+  if (isConversation && !fields.isEqual(session, conversation)) return true;
+  if (structure.isGenerated || hasOddCounts(fields)) return true;
+  return hasBadId(fields) || isNamed(fields, session) || isNamed(fields, conversation);
+}
+
+function hasOddCounts(fields: SpanFields): boolean {
+  if (!fields.hasCounts()) return false;
+  const input = fields.count(0);
+  const output = fields.count(1);
+  if (input !== -1 && Math.max(fields.count(2), 0) + Math.max(fields.count(3), 0) > input) return true;
+  return output !== -1 && fields.count(4) > output;
+}
+
+function isMisshapen(fields: SpanFields): boolean {
+  const { operation, kind } = fields.structure;
+  if (!isWellNamed(fields, patterns[operation], subjects[operation] ?? -1)) return true;
+  if (operation === operations.chat) return kind !== client || !fields.has(provider);
+  if (operation === operations.executeTool) return kind !== internal || !fields.has(toolName);
+  if (operation === operations.invokeWorkflow) return kind !== internal;
+  if (operation === operations.createAgent) return kind !== client;
+  return (kind !== internal && (kind !== client || !fields.has(serverAddress))) || !fields.has(provider);
+}
+
+function isWellNamed(fields: SpanFields, word: Pattern | undefined, subject: number): boolean {
+  if (word === undefined) return false;
+  const { view, bytes } = fields;
+  const start = fields.startOf(place.name);
+  const rest = fields.endOf(place.name) - start - word.length;
+  if (rest < 0 || !standsAt(view, start, word)) return false;
+  if (!fields.has(subject)) return rest === 0;
+  const subjectStart = fields.startOf(subject);
+  const length = fields.endOf(subject) - subjectStart;
+  const space = start + word.length;
+  return rest === length + 1 && bytes[space] === 0x20 && isSame(view, space + 1, subjectStart, length);
+}
+
+/** Whether `run.start` says what the span carries. */
+function agrees(fields: SpanFields): boolean {
+  if (!fields.isEqual(session, place.startSession)) return false;
+  return (
+    !fields.isThere(place.startConversation) ||
+    !fields.isThere(conversation) ||
+    fields.isEqual(conversation, place.startConversation)
+  );
+}
+
+function hasBadId(fields: SpanFields): boolean {
+  if (fields.has(session) ? fields.isBadSession : fields.isBadId(session)) return true;
+  return !fields.isEqual(session, conversation) && fields.isBadId(conversation);
+}
+
+/** Whether an id stands in the span's name. */
+function isNamed(fields: SpanFields, field: number): boolean {
+  const start = fields.startOf(field);
+  const length = fields.endOf(field) - start;
+  if (!fields.isThere(field) || length < 4) return false;
+  const { bytes } = fields;
+  const last = fields.endOf(place.name) - length;
+  for (let from = fields.startOf(place.name); from <= last; from += 1) {
+    let at = 0;
+    while (at < length && bytes[from + at] === bytes[start + at]) at += 1;
+    if (at === length) return true;
+  }
+  return false;
+}
