@@ -12,6 +12,8 @@ export class SpanBytes extends AttributeBytes {
   protected readonly fields: SpanFields = new SpanFields();
   /** Where the fields of the event or the link at hand are. */
   readonly #inner = new SpanFields();
+  /** Whether a field of the span has an escape in it, which not all spans of its shape have. */
+  protected hasEscapes = false;
 
   /** Reads a span into the fields. */
   protected readSpan(): void {
@@ -19,6 +21,7 @@ export class SpanBytes extends AttributeBytes {
     const structure = new SpanStructure();
     fields.structure = structure;
     this.decisive.length = 0;
+    this.hasEscapes = false;
     let seen = 0;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
       this.name();
@@ -58,6 +61,7 @@ export class SpanBytes extends AttributeBytes {
   #textInto(number: number): void {
     this.text();
     this.#noteIf(this.isEscaped);
+    this.hasEscapes ||= this.isEscaped;
     this.fields.set(number, this.textStart, this.textEnd);
   }
 

@@ -43,24 +43,18 @@ export class SpanReader extends SpanBytes {
     const { fields, memory } = this;
     const row = this.rows.take();
     this.taken.push(row);
-    const known = memory?.findShape(this.at, this.end);
-    if (known === undefined) {
-      const start = this.at;
-      this.readSpan();
-      this.#fill(row, resource);
-      const { decisive } = this;
-      memory?.shapes.learn(this.bytes, {
-        start,
-        end: this.at,
-        places: fields.places,
-        structure: fields.structure,
-        decisive,
-      });
-    } else {
+    const start = this.at;
+    const known = memory?.findShape(start, this.end);
+    if (known === undefined) this.readSpan();
+    else {
       fields.structure = known;
       this.passTo(fields.places[placeCount * 2] ?? 0);
-      this.#fill(row, resource);
     }
+    this.#fill(row, resource);
+    if (known !== undefined || this.hasEscapes) return;
+    const { at: end, decisive } = this;
+    const { places, structure } = fields;
+    memory?.shapes.learn(this.bytes, { start, end, places, structure, decisive });
   }
 
   /** Puts what the fields say into a row. */
