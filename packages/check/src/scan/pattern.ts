@@ -12,6 +12,11 @@ export interface Pattern {
   readonly fours: Int32Array;
 }
 
+/** Eight characters of ASCII as what `getFloat64` gives for them. */
+export function eightBytes(text: string): number {
+  return Buffer.from(text, 'latin1').readDoubleLE();
+}
+
 /** A text of ASCII, at least four bytes long, as a pattern. */
 export function patternOf(text: string): Pattern {
   const bytes = Buffer.from(text, 'latin1');

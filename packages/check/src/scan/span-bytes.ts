@@ -22,6 +22,7 @@ export class SpanBytes extends AttributeBytes {
     fields.structure = structure;
     this.decisive.length = 0;
     this.hasEscapes = false;
+    this.isOdd = false;
     let seen = 0;
     for (let more = this.enterObject(); more; more = this.nextMember()) {
       this.name();
@@ -35,7 +36,7 @@ export class SpanBytes extends AttributeBytes {
       else if (field === 5) structure.kind = this.#decisiveNumber();
       else if (field === 6) this.#textInto(place.start);
       else if (field === 7) this.#textInto(place.end);
-      else if (field === 8) this.#noteIf(this.attributes(fields, true));
+      else if (field === 8) this.attributes(fields, true);
       else if (field === 9) for (let item = this.enterArray(); item; item = this.nextItem()) this.#event();
       else if (field === 10) for (let item = this.enterArray(); item; item = this.nextItem()) this.#link();
       else if (field === 11) structure.status = this.#status();
@@ -43,6 +44,7 @@ export class SpanBytes extends AttributeBytes {
     }
     if ((seen & required) !== required) this.giveUp();
     structure.operation = this.#decisiveWord(fields, operationName, operationNames);
+    if (this.isOdd || this.hasEscapes) structure.flags |= flag.isFlawed;
     structure.isGenerated = this.#decisiveWord(fields, source, generated) === 0;
   }
 
@@ -53,14 +55,8 @@ export class SpanBytes extends AttributeBytes {
     return seen | (1 << field);
   }
 
-  /** Leaves it to the rules to look at something odd. */
-  #noteIf(isOdd: boolean): void {
-    if (isOdd) this.fields.structure.flags |= flag.isFlawed;
-  }
-
   #textInto(number: number): void {
     this.text();
-    this.#noteIf(this.isEscaped);
     this.hasEscapes ||= this.isEscaped;
     this.fields.set(number, this.textStart, this.textEnd);
   }
@@ -104,9 +100,9 @@ export class SpanBytes extends AttributeBytes {
       seen = this.#once(seen, field);
       if (field === 3) {
         this.text();
-        this.#noteIf(this.isEscaped);
+        this.isOdd ||= this.isEscaped;
         inner.set(place.name, this.textStart, this.textEnd);
-      } else if (field === 2) this.#noteIf(this.attributes(inner, false));
+      } else if (field === 2) this.attributes(inner, false);
       else this.skip();
     }
     if (this.#decisiveWord(inner, place.name, eventNames) === -1) return;
@@ -126,12 +122,12 @@ export class SpanBytes extends AttributeBytes {
       seen = this.#once(seen, field);
       if (field === 0) this.#textInto(place.linkTrace);
       else if (field === 1) this.#textInto(place.linkSpan);
-      else if (field === 2) this.#noteIf(this.attributes(inner, false));
+      else if (field === 2) this.attributes(inner, false);
       else this.skip();
     }
     structure.links += 1;
     // There is room for one link: where there are more, or one that is odd, the rules look for themselves.
-    if ((seen & 3) !== 3 || structure.links > 1) structure.flags |= flag.isFlawed;
+    if ((seen & 3) !== 3 || structure.links > 1) this.isOdd = true;
     if (this.#decisiveWord(inner, linkKind, linkKinds) === 0) structure.flags |= flag.hasLink;
   }
 }

@@ -4,7 +4,7 @@ import type { SpanStructure } from './span-structure.ts';
 const [quote, backslash, comma, closeBrace, closeBracket] = [0x22, 0x5c, 0x2c, 0x7d, 0x5d];
 const numberSigns = Buffer.from('-+.eE');
 /** How large the tree may grow, in bytes; how many nodes may be tried at one place; how often a span is learned from. */
-const [treeSize, mostAlternatives, mostLessons] = [1 << 20, 32, 10_000];
+const [treeSize, mostAlternatives, mostLessons] = [1 << 20, 32, 4_000];
 /** Where in a node the words are: see span-shapes.wat, which reads them. */
 const word = { next: 0, length: 1, tail: 2, place: 3, kind: 4, below: 5, bytes: 8 } as const;
 /** What is in a gap, or that the span ends. */
