@@ -12,7 +12,7 @@ export interface Block {
 
 const width = 4;
 
-/** The pieces that the input was read in, about a megabyte each. */
+/** The pieces of the input, by their places. */
 export class Blocks {
   #numbers = new Float64Array(width * 64);
   #length = 0;

@@ -16,7 +16,7 @@ import { type CapturedSpan, sessionOf, textOf } from '../span.ts';
 import { isTraceLike } from './trace-like-sessions.ts';
 
 /** Looks for traces to close so many times while it waits for one. */
-const looks = 32;
+const looks = 8;
 /** Where one screen goes on where another one ends, a trace is waited for that much less on either side. */
 const haste = 4;
 

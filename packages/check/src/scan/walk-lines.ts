@@ -4,6 +4,8 @@ import type { ScanMemory } from './scan-memory.ts';
 
 const newline = 0x0a;
 const gzipMagic = 0x1f8b;
+/** Bytes, about: what is read again where something in it has to be. */
+const blockSize = 1 << 16;
 
 /** A part of a file: the lines that begin from one byte up to another. What is compressed is one part. */
 export interface FileRange {
@@ -112,7 +114,7 @@ class LineCutter {
     const { bytes } = this.#memory;
     const until = this.filled + read;
     let start = 0;
-    let isFirst = true;
+    let blockEnd = 0;
     for (
       let end = bytes.indexOf(newline, this.filled);
       end !== -1 && end < until;
@@ -121,8 +123,10 @@ class LineCutter {
       if (this.#isBefore) this.#isBefore = false;
       else {
         if (this.#base + start >= this.#to) return false;
-        if (isFirst) this.#visitor.block(this.#base + start, this.#line);
-        isFirst = false;
+        if (start >= blockEnd) {
+          this.#visitor.block(this.#base + start, this.#line);
+          blockEnd = start + blockSize;
+        }
         this.#visitor.line(start, end, this.#line);
         this.#line += 1;
       }
