@@ -54,7 +54,8 @@ export class HashTable {
   /** Where a pair is, or where it would go. */
   #slotOf(high: number, low: number): number {
     const mask = this.#slots.length - 1;
-    const [pairs, slots] = [this.#pairs, this.#slots];
+    const pairs = this.#pairs;
+    const slots = this.#slots;
     for (let slot = (low ^ Math.imul(high, 0x9e3779b1)) & mask; ; slot = (slot + 1) & mask) {
       const number = slots[slot] ?? 0;
       if (number === 0) return slot;

@@ -129,7 +129,8 @@ export class JsonBytes {
   protected name(): void {
     this.text();
     if (this.isEscaped) this.giveUp();
-    const [start, end] = [this.textStart, this.textEnd];
+    const start = this.textStart;
+    const end = this.textEnd;
     this.expect(colon);
     this.textStart = start;
     this.textEnd = end;

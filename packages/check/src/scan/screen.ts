@@ -129,7 +129,8 @@ export class Screen {
     while (isGrowing) {
       isGrowing = false;
       for (let at = 0; at < end; at += 2) {
-        const [trace = 0, session = 0] = [words[at], words[at + 1]];
+        const trace = words[at] ?? 0;
+        const session = words[at + 1] ?? 0;
         if (isWholeTrace[trace] === isWholeSession[session]) continue;
         if (isWholeSession[session] === 1) addTrace(trace);
         else {
@@ -279,14 +280,19 @@ export class Screen {
     if (isSuspect) this.#suspects.add(trace);
     facts[at + traceColumn.spans] = (facts[at + traceColumn.spans] ?? 0) + members.length;
     facts[at + traceColumn.turns] = (facts[at + traceColumn.turns] ?? 0) + turns.length;
-    let [lastHigh, lastLow] = [-1, -1];
-    for (const row of members) {
+    // Without lists and iterators, here and elsewhere: where V8 does not see through them, they are made in vain.
+    let lastHigh = -1;
+    let lastLow = -1;
+    for (let member = 0; member < members.length; member += 1) {
+      const row = members[member] ?? 0;
       const flags = words[row + word.flags] ?? 0;
       if ((flags & flag.hasEngineSession) !== 0) this.#noteEngineSession(trace, row);
       if ((flags & flag.isStamped) === 0) continue;
-      const [high, low] = [words[row + word.session] ?? 0, words[row + word.session + 1] ?? 0];
+      const high = words[row + word.session] ?? 0;
+      const low = words[row + word.session + 1] ?? 0;
       if (high === lastHigh && low === lastLow) continue;
-      [lastHigh, lastLow] = [high, low];
+      lastHigh = high;
+      lastLow = low;
       this.#members.addPair(trace, this.sessions.add(high, low));
     }
     for (const row of turns) {
@@ -294,12 +300,13 @@ export class Screen {
       const session = this.sessions.add(words[row + word.session] ?? 0, words[row + word.session + 1] ?? 0);
       this.#turns.add(this.#rows, row, trace, session);
     }
-    for (const row of members) this.#rows.give(row);
+    for (let member = 0; member < members.length; member += 1) this.#rows.give(members[member] ?? 0);
   }
 
   #noteEngineSession(trace: number, row: number): void {
     const { words } = this.#rows;
-    const [high, low] = [words[row + word.engineSession] ?? 0, words[row + word.engineSession + 1] ?? 0];
+    const high = words[row + word.engineSession] ?? 0;
+    const low = words[row + word.engineSession + 1] ?? 0;
     this.#engines.addPair(trace, this.#engineSessions.add(high, low));
   }
 

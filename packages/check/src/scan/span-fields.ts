@@ -118,7 +118,8 @@ export class SpanFields {
     for (let at = 0; at < counted.length; at += 1) {
       let count = -1;
       if (this.isThere(place.counted + at)) {
-        const [start, end] = [this.startOf(place.counted + at), this.endOf(place.counted + at)];
+        const start = this.startOf(place.counted + at);
+        const end = this.endOf(place.counted + at);
         count = end - start > longestCount ? -1 : readDecimal(this.view, start, end);
         if (count === -1) return false;
       }

@@ -35,9 +35,13 @@ export class TraceJudge {
     const { words } = this.#rows;
     if (members.length > this.#parents.length) this.#widen(members.length);
     let isSuspect = this.#findParents(members);
-    let [all, runs, responses, isMixed] = [0, 0, 0, false];
+    let all = 0;
+    let runs = 0;
+    let responses = 0;
+    let isMixed = false;
     const first = members[0] ?? 0;
-    const [high, low] = [words[first + word.session], words[first + word.session + 1]];
+    const high = words[first + word.session];
+    const low = words[first + word.session + 1];
     for (let at = 0; at < members.length; at += 1) {
       const row = members[at] ?? 0;
       const flags = words[row + word.flags] ?? 0;
@@ -83,7 +87,8 @@ export class TraceJudge {
   /** The position of the member with the id that stands at a place. */
   #find(members: readonly number[], table: ReadonlyMap<bigint, number> | undefined, place: number): number {
     const { words } = this.#rows;
-    const [high, low] = [words[place], words[place + 1]];
+    const high = words[place];
+    const low = words[place + 1];
     if (table !== undefined) return table.get(keyOf(high, low)) ?? none;
     for (let position = 0; position < members.length; position += 1) {
       const row = members[position] ?? 0;
@@ -128,7 +133,9 @@ export class TraceJudge {
   /** Judges what holds between runs and what is below them: stamps, roots, sums. Names the turns. */
   #judgeRuns(members: readonly number[], isMixed: boolean, turns: number[]): boolean {
     const { words, numbers } = this.#rows;
-    const [parents, inputs, outputs] = [this.#parents, this.#inputs, this.#outputs];
+    const parents = this.#parents;
+    const inputs = this.#inputs;
+    const outputs = this.#outputs;
     let isSuspect = false;
     let tops = 0;
     // Not a number: no call below the run counts anything.
@@ -159,7 +166,8 @@ export class TraceJudge {
       const row = members[position] ?? 0;
       const flags = words[row + word.flags] ?? 0;
       if ((flags & flag.isRun) === 0) continue;
-      const [input, output] = [inputs[position] ?? 0, outputs[position] ?? 0];
+      const input = inputs[position] ?? 0;
+      const output = outputs[position] ?? 0;
       // A sum that is not finite has a call that says nothing, or no call at all.
       if ((flags & flag.hasInput) !== 0 && Number.isFinite(input) && numbers[row / 2 + number.input] !== input)
         isSuspect = true;

@@ -56,7 +56,9 @@ export class TraceTable {
   /** The number of the trace with this hash, a span of which stands in a block. */
   add(high: number, low: number, block: number): number {
     if (this.#last === -1 || high !== this.#lastHigh || low !== this.#lastLow) {
-      [this.#last, this.#lastHigh, this.#lastLow] = [this.#number(high, low, block), high, low];
+      this.#last = this.#number(high, low, block);
+      this.#lastHigh = high;
+      this.#lastLow = low;
     }
     this.words[this.#last * traceColumn.width + traceColumn.lastBlock] = block;
     return this.#last;

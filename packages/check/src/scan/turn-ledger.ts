@@ -73,7 +73,8 @@ export class TurnLedger {
     const roots = new HashTable();
     const owners = new WordTable(1);
     for (let turn = 0; turn < end; turn += width) {
-      const [high, low] = [words[turn + column.span] ?? 0, words[turn + column.span + 1] ?? 0];
+      const high = words[turn + column.span] ?? 0;
+      const low = words[turn + column.span + 1] ?? 0;
       const known = roots.size;
       if (roots.add((words[turn + column.trace] ?? 0) ^ high, low) < known) continue;
       const owner = owners.add();
@@ -103,7 +104,8 @@ export class TurnLedger {
       return isFirst || words[before + column.trace] === words[turn + column.trace];
     const target = this.#target(turn, traces);
     if (target === -1) return false;
-    const [high, low] = [words[turn + column.linkSpan] ?? 0, words[turn + column.linkSpan + 1] ?? 0];
+    const high = words[turn + column.linkSpan] ?? 0;
+    const low = words[turn + column.linkSpan + 1] ?? 0;
     const isBefore =
       !isFirst &&
       target === words[before + column.trace] &&
