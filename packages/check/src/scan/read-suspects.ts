@@ -4,7 +4,6 @@ import type { CapturedSpan } from '../span.ts';
 import type { Block } from './blocks.ts';
 import { type Hash, hashTraceId } from './hash.ts';
 import { OtlpScanner } from './otlp-scanner.ts';
-import { ScanMemory } from './scan-memory.ts';
 import { textOf } from './scan-range.ts';
 import type { Screen } from './screen.ts';
 import { SpanRows, word } from './span-rows.ts';
@@ -27,7 +26,7 @@ export async function readSuspects(
   const spans: CapturedSpan[] = [];
   const rows = new SpanRows();
   const scanner = new OtlpScanner(rows);
-  const memory = new ScanMemory();
+  const { memory } = screen;
   const hash: Hash = { high: 0, low: 0 };
   const isWanted = (high = 0, low = 0): boolean => wanted.has(screen.traces.hashes.find(high, low));
   for (const stretch of stretchesOf(files, screen, wanted)) {

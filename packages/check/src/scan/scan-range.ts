@@ -1,7 +1,6 @@
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
 import { nameOf } from '../sources/bytes.ts';
 import { captureLine } from '../sources/read-traces.ts';
-import { ScanMemory } from './scan-memory.ts';
 import type { Screen } from './screen.ts';
 import { type FileRange, walkLines } from './walk-lines.ts';
 
@@ -29,7 +28,7 @@ export async function scanRange(
   screen: Screen,
   onProgress: (spans: number) => void = () => {},
 ): Promise<RangeRest> {
-  const memory = new ScanMemory();
+  const { memory } = screen;
   const name = nameOf(range.file);
   const logs: CapturedLog[] = [];
   const metrics: CapturedMetric[] = [];
@@ -41,7 +40,7 @@ export async function scanRange(
     },
     line: (start, end, line) => {
       lines += 1;
-      if (screen.line(memory, start, end)) {
+      if (screen.line(start, end)) {
         isEmpty = false;
         return;
       }

@@ -4,7 +4,7 @@ import { hashText, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
 import { sessionsOfMetric } from './metric-sessions.ts';
 import { OtlpScanner } from './otlp-scanner.ts';
-import type { ScanMemory } from './scan-memory.ts';
+import { ScanMemory } from './scan-memory.ts';
 import type { ScreenPart } from './screen-part.ts';
 import { flag, rowWidth, SpanRows, word } from './span-rows.ts';
 import { TraceJudge } from './suspect-trace.ts';
@@ -33,6 +33,8 @@ export interface ScreenOptions {
  * traces, and a few numbers for each trace, session and turn; no text, and no span.
  */
 export class Screen {
+  /** What lines are read into: one for all files, so that what is known of shapes stays known. */
+  readonly memory: ScanMemory = new ScanMemory();
   readonly traces: TraceTable = new TraceTable();
   readonly sessions: HashTable = new HashTable();
   readonly blocks: Blocks = new Blocks();
@@ -69,9 +71,9 @@ export class Screen {
     this.blocks.add({ file, offset, line, spans: this.#seen });
   }
 
-  /** Takes a line of OTLP's JSON; false where it is of a kind that has to be parsed in full. */
-  line(memory: ScanMemory, start: number, end: number): boolean {
-    if (!this.#scanner.scan(memory, start, end)) return false;
+  /** Takes a line of OTLP's JSON in the memory; false where it is of a kind that has to be parsed in full. */
+  line(start: number, end: number): boolean {
+    if (!this.#scanner.scan(this.memory, start, end)) return false;
     const { taken } = this.#scanner;
     for (let at = 0; at < taken.length; at += 1) this.#add(taken[at] ?? 0);
     if (this.#seen - this.#sweptAt > this.#patience / looks) this.#sweep(this.#patience);
