@@ -96,6 +96,24 @@ describe('OtlpScanner', () => {
     expect(isKnown(spanWith('\u0001', 12.5))).toBe(false);
   });
 
+  it('goes on where there are more shapes than it can remember', () => {
+    const [reader, plain] = [new Reader(new ScanMemory()), new Reader(new ScanMemory(1 << 18, true))];
+    const boolean = (key: string): object => ({ key, value: { boolValue: true } });
+    for (let turn = 0; turn < 5_000; turn += 1) {
+      const more = [boolean(`first.${turn % 31}`), boolean(`${'long.'.repeat(400)}${turn}`)];
+      const odd = lineOf(spanWith('SELECT 1', turn, more));
+      expect(reader.read(odd)).toEqual(plain.read(odd));
+    }
+  });
+
+  it('knows what it knew when the memory gets more room', () => {
+    const reader = new Reader(new ScanMemory(1 << 12));
+    expect(reader.read(line)).toHaveLength(2);
+    reader.memory.widen();
+    const end = reader.memory.bytes.write(JSON.stringify(spanWith('another', 3.5)), 5_000);
+    expect(reader.memory.findShape(5_000, 5_000 + end)).toBeDefined();
+  });
+
   it.each([
     ['12.5', '012.5'],
     ['12.5', '12.05'],
