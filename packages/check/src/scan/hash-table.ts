@@ -1,10 +1,17 @@
 /** Gives each pair of 32-bit hashes a small number, counting from 0. */
 export class HashTable {
   /** By number: the pair. */
-  #pairs = new Uint32Array(2048);
+  #pairs: Uint32Array<ArrayBuffer>;
   /** The number at each slot plus one; 0: free. At most half of the slots are taken. */
-  #slots = new Uint32Array(2048);
+  #slots: Uint32Array<ArrayBuffer>;
   #size = 0;
+
+  /** With room for so many; it grows where there are more. */
+  constructor(room = 1024) {
+    const length = 2 ** Math.ceil(Math.log2(Math.max(room, 1) * 2));
+    this.#pairs = new Uint32Array(length);
+    this.#slots = new Uint32Array(length);
+  }
 
   get size(): number {
     return this.#size;

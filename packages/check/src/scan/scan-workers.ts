@@ -59,7 +59,7 @@ export async function* scanInWorkers(
           other === undefined
             ? // What others have seen is not known while this thread is busy: they are about as far.
               await scanRange(range, screen, (spans) => onProgress(spans * ranges.length))
-            : showPart(await other.answer, screen, lines);
+            : showPart(await answerOf(other), screen, lines);
         rests.push(rest);
         lines += rest.lines;
         next += 1;
@@ -74,6 +74,13 @@ export async function* scanInWorkers(
   } finally {
     await Promise.all(others.map((other) => other.close()));
   }
+}
+
+/** The answer of a thread, which then is at an end: what it holds is of no use any more. */
+async function answerOf(thread: PartThread): Promise<PartAnswer> {
+  const answer = await thread.answer;
+  await thread.close();
+  return answer;
 }
 
 /** Parts of about the same size, in the order of the input. What is compressed is one part. */

@@ -70,7 +70,7 @@ export class TurnLedger {
         (words[left + column.resource] ?? 0) - (words[right + column.resource] ?? 0) ||
         (numbers[left / 2 + column.start] ?? 0) - (numbers[right / 2 + column.start] ?? 0),
     );
-    const roots = new HashTable();
+    const roots = new HashTable(order.length);
     const owners = new WordTable(1);
     for (let turn = 0; turn < end; turn += width) {
       const high = words[turn + column.span] ?? 0;

@@ -40,7 +40,8 @@ export class WordTable {
   }
 
   #grow(): void {
-    const wider = new Uint32Array(this.words.length * 2);
+    // What is never written to takes no memory; what was left behind does, until somebody tidies up.
+    const wider = new Uint32Array(this.words.length * 4);
     wider.set(this.words);
     this.words = wider;
     this.numbers = new Float64Array(wider.buffer, 0, wider.length >> 1);
