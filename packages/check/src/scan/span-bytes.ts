@@ -43,6 +43,7 @@ export class SpanBytes extends AttributeBytes {
       else this.skip();
     }
     if ((seen & required) !== required) this.giveUp();
+    structure.hasOperation = fields.has(operationName);
     structure.operation = this.#decisiveWord(fields, operationName, operationNames);
     if (this.isOdd || this.hasEscapes) structure.flags |= flag.isFlawed;
     structure.isGenerated = this.#decisiveWord(fields, source, generated) === 0;
@@ -68,11 +69,15 @@ export class SpanBytes extends AttributeBytes {
     return number;
   }
 
-  /** Which word a field is, that is the same in all spans of this shape; -1: another one, or none. */
+  /**
+   * Takes a field that says the same in all spans of this shape, and of which nobody asks any more where it is: which
+   * word it is; -1: another one, or none.
+   */
   #decisiveWord(fields: SpanFields, number: number, words: NameIndex): number {
     if (!fields.isThere(number)) return -1;
     const start = fields.startOf(number);
     this.decisive.push(start);
+    fields.remove(number);
     return words.find(this.bytes, start, fields.endOf(number));
   }
 

@@ -80,8 +80,12 @@ export class SpanFields {
 
   /** Takes the field of another place; where it is not there, it is not here either. */
   setFrom(number: number, other: SpanFields, from: number): void {
-    this.structure.present &= ~(1 << number);
+    this.remove(number);
     if (other.isThere(from)) this.set(number, other.startOf(from), other.endOf(from));
+  }
+
+  remove(number: number): void {
+    this.structure.present &= ~(1 << number);
   }
 
   /** Whether a field is there, be it empty. */

@@ -15,7 +15,7 @@ import {
 import { NameIndex, numberOf } from './names.ts';
 import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
 import { place } from './places.ts';
-import { conversation, engine, operationName, session, source, type SpanFields } from './span-fields.ts';
+import { conversation, engine, session, type SpanFields } from './span-fields.ts';
 
 const provider = numberOf(ATTR_GEN_AI_PROVIDER_NAME);
 const requestModel = numberOf(ATTR_GEN_AI_REQUEST_MODEL);
@@ -53,30 +53,23 @@ const client = 3;
 const failed = 2;
 
 /** Kept attributes that say more of a span than which session it is of. */
-const telling =
-  (1 << operationName) |
-  (1 << requestModel) |
-  (1 << toolName) |
-  (1 << errorType) |
-  (1 << source) |
-  (1 << engine) |
-  (1 << conversation);
+const telling = (1 << requestModel) | (1 << toolName) | (1 << errorType) | (1 << engine) | (1 << conversation);
 
 /** Whether a rule may find something in a span by itself; rather too often than not often enough. */
 export function isFlawed(fields: SpanFields): boolean {
   const { structure } = fields;
-  if ((structure.present & telling) === 0 && !fields.hasCounts()) return hasBadId(fields) || isNamed(fields, session);
-  const { operation, status } = structure;
-  const isOperation = fields.has(operationName);
+  const { hasOperation, operation, status, isGenerated } = structure;
+  if (!hasOperation && !isGenerated && (structure.present & telling) === 0 && !fields.hasCounts())
+    return hasBadId(fields) || isNamed(fields, session);
   const isRun = fields.has(engine);
   if (operation !== operations.none && isMisshapen(fields)) return true;
-  if (!isOperation && !isRun && (fields.has(requestModel) || fields.has(toolName))) return true;
-  if ((isOperation || isRun) && (status === failed) !== fields.has(errorType)) return true;
+  if (!hasOperation && !isRun && (fields.has(requestModel) || fields.has(toolName))) return true;
+  if ((hasOperation || isRun) && (status === failed) !== fields.has(errorType)) return true;
   if (isRun && (structure.runStarts !== 1 || !fields.has(session) || !agrees(fields))) return true;
   const isConversation =
     operation === operations.chat || operation === operations.invokeAgent || operation === operations.invokeWorkflow;
   if (isConversation && !fields.isEqual(session, conversation)) return true;
-  if (structure.isGenerated || hasOddCounts(fields)) return true;
+  if (isGenerated || hasOddCounts(fields)) return true;
   return hasBadId(fields) || isNamed(fields, session) || isNamed(fields, conversation);
 }
 

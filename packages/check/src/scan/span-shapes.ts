@@ -66,6 +66,7 @@ export class SpanShapes {
     if (this.#lessons === mostLessons) return;
     this.#lessons += 1;
     const gaps = gapsOf(bytes, span);
+    if (gaps === undefined) return;
     let list = 0;
     let at = span.start;
     for (const next of gaps) {
@@ -109,8 +110,11 @@ export class SpanShapes {
   }
 }
 
-/** The texts and numbers of a span that may be others in a span of the same shape, in order. */
-function gapsOf(bytes: Uint8Array, { start, end, places, decisive, structure }: ReadSpan): readonly Gap[] {
+/**
+ * The texts and numbers of a span that may be others in a span of the same shape, in order. Undefined: something that is
+ * looked at would be none of them, as where space follows it.
+ */
+function gapsOf(bytes: Uint8Array, { start, end, places, decisive, structure }: ReadSpan): readonly Gap[] | undefined {
   const decided = new Set(decisive);
   const placeAt = new Map<number, number>();
   for (let number = 0; number < placeCount; number += 1)
@@ -131,7 +135,7 @@ function gapsOf(bytes: Uint8Array, { start, end, places, decisive, structure }: 
       if (!decided.has(from)) gaps.push(...gapsOfNumber(bytes, from, at + 1, placeAt.get(from)));
     }
   }
-  return gaps;
+  return gaps.filter((one) => one.place !== undefined).length === placeAt.size ? gaps : undefined;
 }
 
 /** The digits of a number. Signs, points and exponents stay as they are. */

@@ -10,7 +10,9 @@ export class SpanStructure {
   /** How many `run.start` events and links there are. */
   runStarts = 0;
   links = 0;
-  /** The number of the operation, and whether the session is said to be generated. */
+  /** Whether an operation is named, and which one it is; -1: another one. */
+  hasOperation = false;
   operation = -1;
+  /** Whether the session is said to be generated. */
   isGenerated = false;
 }
