@@ -7,7 +7,7 @@ import { ways } from './ways.ts';
 const argv = process.argv.slice(2);
 const named = argv.filter((word) => !word.startsWith('--'));
 const spans = argv.includes('--quick') ? 100_000 : 1_000_000;
-const limits: Readonly<Record<string, number>> = { scan: 0.5, scanThreads: 0.7 };
+const limits: Readonly<Record<string, number>> = { scan: 0.4, scanThreads: 0.6 };
 
 async function measureLines(): Promise<readonly object[]> {
   const names = ['parseCheck', ...Object.keys(limits), 'parse'];
