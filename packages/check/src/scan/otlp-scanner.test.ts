@@ -90,10 +90,9 @@ describe('OtlpScanner', () => {
       const end = reader.memory.bytes.write(JSON.stringify(span));
       return reader.memory.findShape(0, end) !== undefined && reader.memory.findShape(0, end - 1) === undefined;
     };
-    expect(isKnown(spanWith('SELECT "two"\n\\', 0.125))).toBe(true);
+    expect(isKnown(spanWith('SELECT "two"\n\\ \u0001\u001f', 0.125))).toBe(true);
     expect(isKnown({ ...spanWith('SELECT 1', 12.5), kind: 2 })).toBe(false);
     expect(isKnown(spanWith('SELECT 1', 12.5, [{ key: 'a', value: { boolValue: false } }]))).toBe(false);
-    expect(isKnown(spanWith('\u0001', 12.5))).toBe(false);
   });
 
   it('knows of a span of a known shape what stands in it, whatever was read in between', () => {
@@ -137,7 +136,10 @@ describe('OtlpScanner', () => {
     ['conversation-1', '0123456789abcdef0123456789abcdef'],
     ['"query"', '"qu\\"ery"'],
     ['"query"', '"conversation-1"'],
-    ['SELECT', '\\u0053ELECT'],
+    ['SELECT', '\\u0053\\uABcdELECT'],
+    ['SELECT', '\\u005GELECT'],
+    ['SELECT 1', '\\u005'],
+    ['SELECT', '\u0001'],
     ['SELECT', '\\SELECT'],
     ['SELECT', '\\’'],
     ['SELECT', 'a long text\\\\ with \\"escapes\\" \\b\\f\\n\\r\\t\\/ in it'],

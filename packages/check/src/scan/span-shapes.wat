@@ -30,27 +30,49 @@
       (br_if $groups (i32.lt_u (local.get $at) (local.get $end))))
     (local.get $end))
 
-  ;; The same for a text with escapes. What stands behind a backslash must be one of "\/bfnrt.
+  ;; The same for a text with escapes: a backslash and one of "\/bfnrt, or u and four hexadecimal digits.
   (func $escapedText (param $at i32) (param $end i32) (result i32)
     (local $byte i32)
+    (local $group v128)
     (loop $escapes
       (local.set $at (call $text (local.get $at) (local.get $end)))
       (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 0x5c))
         (then (return (local.get $at))))
       (local.set $byte (i32.load8_u offset=1 (local.get $at)))
-      ;; A bit for each byte below 64, and for each from there to 127.
-      (if (i32.or
-            (i32.ge_u (local.get $byte) (i32.const 128))
-            (i64.eqz
-              (i64.and
-                (i64.shr_u
-                  (select
-                    (i64.const 0x0014_4044_1000_0000)
-                    (i64.const 0x0000_8004_0000_0000)
-                    (i32.and (local.get $byte) (i32.const 64)))
-                  (i64.extend_i32_u (local.get $byte)))
-                (i64.const 1))))
-        (then (return (local.get $at))))
+      (if (i32.eq (local.get $byte) (i32.const 0x75))
+        (then
+          (local.set $group (v128.load offset=2 align=1 (local.get $at)))
+          (if (i32.ne
+                (i32.and
+                  (i32.const 0xf)
+                  (i8x16.bitmask
+                    (v128.or
+                      (i8x16.le_u
+                        (i8x16.sub (local.get $group) (i8x16.splat (i32.const 0x30)))
+                        (i8x16.splat (i32.const 9)))
+                      ;; Letters, whether small or not.
+                      (i8x16.le_u
+                        (i8x16.sub
+                          (v128.or (local.get $group) (i8x16.splat (i32.const 0x20)))
+                          (i8x16.splat (i32.const 0x61)))
+                        (i8x16.splat (i32.const 5))))))
+                (i32.const 0xf))
+            (then (return (local.get $at))))
+          (local.set $at (i32.add (local.get $at) (i32.const 4))))
+        ;; A bit for each byte below 64, and for each from there to 127.
+        (else
+          (if (i32.or
+                (i32.ge_u (local.get $byte) (i32.const 128))
+                (i64.eqz
+                  (i64.and
+                    (i64.shr_u
+                      (select
+                        (i64.const 0x0014_4044_1000_0000)
+                        (i64.const 0x0000_8004_0000_0000)
+                        (i32.and (local.get $byte) (i32.const 64)))
+                      (i64.extend_i32_u (local.get $byte)))
+                    (i64.const 1))))
+            (then (return (local.get $at))))))
       (local.set $at (i32.add (local.get $at) (i32.const 2)))
       (br_if $escapes (i32.lt_u (local.get $at) (local.get $end))))
     (local.get $end))
