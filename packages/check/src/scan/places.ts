@@ -34,5 +34,5 @@ export const place: {
   };
 })();
 
-/** How many there are. */
+/** How many there are: not more than 31, for each is a bit of `SpanStructure.present`. */
 export const placeCount: number = kept.length + counted.length + 10;
