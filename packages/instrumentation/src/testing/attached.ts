@@ -1,24 +1,48 @@
-import type { RunEvent, Tap } from '../adapter.ts';
-import { Attachment } from '../attachment.ts';
+import type { Adapter, RunEvent, Tap } from '../adapter.ts';
+import { Attachment, type AttachmentSettings } from '../attachment.ts';
 import { providersOf, RunLog, settingsOf, type ProviderOptions, type RunOptions } from '../settings.ts';
 import { scriptedAdapter, type ScriptedNative } from './scripted.ts';
 
-/** An attachment of the scripted engine whose table can be looked at. */
-export interface Attached {
-  readonly tap: Tap<ScriptedNative>;
-  readonly say: (...events: RunEvent[]) => void;
+/** An attachment whose table can be looked at. */
+export interface AttachedTo {
   /** How many runs it knows of. */
   readonly size: () => number;
   readonly stop: () => void;
 }
 
+/** An attachment of the scripted engine. */
+export interface Attached extends AttachedTo {
+  readonly tap: Tap<ScriptedNative>;
+  readonly say: (...events: RunEvent[]) => void;
+}
+
 export function attachScripted(options: RunOptions & ProviderOptions = {}): Attached {
-  const settings = settingsOf(options, providersOf(options), new RunLog(options.onRunStart));
-  const attachment = new Attachment(scriptedAdapter(), {}, settings);
+  const attachment = new Attachment(scriptedAdapter(), {}, settings(options));
   return {
     tap: attachment,
     say: (...events) => attachment.deliver({ events }),
     size: () => attachment.size,
     stop: () => attachment.stop(),
   };
+}
+
+/** Attaches to a target of a real engine, as `observe` does. */
+export function attachTo<Target extends object, Native, State>(
+  adapter: Adapter<Target, Native, State>,
+  target: Target,
+  options: RunOptions & ProviderOptions = {},
+): AttachedTo {
+  const attachment = new Attachment(adapter, target, settings(options));
+  const detach = adapter.attach(target, attachment);
+  return {
+    size: () => attachment.size,
+    stop: () => {
+      attachment.stop();
+      detach();
+    },
+  };
+}
+
+function settings(options: RunOptions & ProviderOptions): AttachmentSettings {
+  return settingsOf(options, providersOf(options), new RunLog(options.onRunStart));
 }

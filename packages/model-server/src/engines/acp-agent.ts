@@ -36,6 +36,7 @@ const justWork: Around = (_what, work) => work();
  * - `#meta`: answers with the `_meta` that it got; `#prompt`: with the whole prompt
  * - `#fail`: answers with a JSON-RPC error
  * - `#die`: kills its own process; `#wait`: waits until it is cancelled; `#hang`: never answers
+ * - `#stuck`: the tool call never ends; `#stall`: says the first of its two pieces, and no more
  *
  * Everything else is echoed, in two pieces.
  */
@@ -108,7 +109,7 @@ async function play(turn: Turn): Promise<PromptResponse> {
   if (asks('#fail')) throw RequestError.internalError({ reason: 'as the prompt asked' });
   if (asks('#tool') || asks('#badtool') || asks('#quicktool')) await useTool(turn, say);
   if (asks('#die')) process.kill(process.pid, 'SIGKILL');
-  if (asks('#hang')) await new Promise(() => {});
+  if (asks('#hang')) await never();
   if (asks('#wait')) {
     await turn.untilCancelled();
     return { stopReason: 'cancelled' };
@@ -117,6 +118,7 @@ async function play(turn: Turn): Promise<PromptResponse> {
   else if (asks('#prompt')) await speak(JSON.stringify(turn.prompt));
   else {
     await speak('echo: ');
+    if (asks('#stall')) await never();
     await speak(text);
   }
   if (!asks('#usage')) return { stopReason: 'end_turn' };
@@ -151,13 +153,19 @@ async function useTool(turn: Turn, say: (update: SessionUpdate) => Promise<void>
     }
   }
   await say({ sessionUpdate: 'tool_call_update', toolCallId, status: 'in_progress' });
-  if (!text.includes('#quicktool')) await turn.around({ kind: 'tool' }, () => wait(20));
+  if (!text.includes('#quicktool')) {
+    await turn.around({ kind: 'tool' }, () => (text.includes('#stuck') ? never() : wait(20)));
+  }
   await say({
     sessionUpdate: 'tool_call_update',
     toolCallId,
     status: text.includes('#badtool') ? 'failed' : 'completed',
     rawOutput: { files: ['a', 'b'] },
   });
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 /** A replayed history stands in front of the user's own words. */

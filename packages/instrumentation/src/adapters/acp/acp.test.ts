@@ -298,8 +298,11 @@ describe('a client of the older API', () => {
     await withSession('conv-42', () => connection.prompt({ sessionId, prompt: say('#tool') }));
     void withSession('conv-42', () => connection.prompt({ sessionId, prompt: say('#die') }));
     await connection.closed;
+    // This version never answers it.
+    void withSession('conv-42', () => connection.prompt({ sessionId, prompt: say('is anybody there?') }));
     expect(tracing.capture.tree()).toMatchInlineSnapshot(`
       "invoke_agent scripted [session conv-42] run.start
+      invoke_agent scripted [session conv-42] run.start -> previous turn (error connection_closed)
       invoke_agent scripted [session conv-42] run.start -> previous turn (error connection_closed)"
     `);
     expect(tracing.diagnostics).toEqual([expect.stringContaining('without their tools')]);

@@ -26,13 +26,13 @@ export function attach(client: AcpClient, tap: Tap<AcpNative>): () => void {
   let isOver = false;
   const follow = (owner: object, id: ConnectionId, undo: () => void): void => {
     const leave = (): void => {
-      open.delete(leave);
       undo();
       unlisten();
     };
     const unlisten = onClosed(owner, () => {
       tap.deliver({ kind: 'closed', connection: id });
-      leave();
+      // Its hooks stay, and go with it: a prompt that it never answers is a turn as well.
+      open.delete(leave);
     });
     open.add(leave);
   };
@@ -40,7 +40,7 @@ export function attach(client: AcpClient, tap: Tap<AcpNative>): () => void {
     const connection = readConnection(owner);
     if (connection === undefined) return false;
     connections += 1;
-    follow(owner, connections, observeConnection({ client, connection, id: connections }, tap));
+    follow(owner, connections, observeConnection({ client, owner, connection, id: connections }, tap));
     return true;
   };
 
@@ -63,18 +63,20 @@ export function attach(client: AcpClient, tap: Tap<AcpNative>): () => void {
 
 interface Seen {
   readonly client: AcpClient;
+  /** Whose connection it is: what tells that it is closed. */
+  readonly owner: object;
   readonly connection: object;
   readonly id: ConnectionId;
 }
 
-function observeConnection({ client, connection, id }: Seen, tap: Tap<AcpNative>): () => void {
+function observeConnection({ client, owner, connection, id }: Seen, tap: Tap<AcpNative>): () => void {
   const receive = 'receiveMessage' in connection ? 'receiveMessage' : 'processMessage';
   const undo = [
     wrapMethod(connection, 'sendRequest', (proceed, args) => {
       const [method, params, ...rest] = args;
       if (method === 'initialize') return afterSettled(proceed(...args), (answer) => introduce(answer, id, tap));
       if (method !== 'session/prompt') return proceed(...args);
-      return promptQuietly({ client, id, params }, tap, (sent) => proceed(method, sent, ...rest));
+      return promptQuietly({ client, owner, id, params }, tap, (sent) => proceed(method, sent, ...rest));
     }),
     // What the agent asks and says is handled in its turn, not where the connection was opened.
     wrapMethod(connection, receive, (proceed, args) => {
@@ -94,7 +96,7 @@ function observeCalls(client: AcpClient, tap: Tap<AcpNative>): () => void {
     ),
     wrapMethod(client, 'prompt', (proceed, args) => {
       const [params, ...rest] = args;
-      return prompt({ client, id: 0, params }, tap, (sent) => proceed(sent, ...rest));
+      return prompt({ client, owner: client, id: 0, params }, tap, (sent) => proceed(sent, ...rest));
     }),
   ];
   return () => undo.forEach((step) => step?.());
@@ -114,21 +116,24 @@ function onClosed(owner: object, closed: () => void): () => void {
 
 interface Prompt {
   readonly client: AcpClient;
+  readonly owner: object;
   readonly id: ConnectionId;
   readonly params: unknown;
 }
 
-function prompt({ client, id, params }: Prompt, tap: Tap<AcpNative>, send: Send): unknown {
+function prompt({ client, owner, id, params }: Prompt, tap: Tap<AcpNative>, send: Send): unknown {
   const { sessionId, prompt: input } = recordOf(params);
   const session = text(sessionId);
   if (session === undefined) return send(params);
   const run = tap.mint();
   return tap.run(run, [client], () =>
-    tap.around({ kind: 'prompt', run, connection: id, session, input }, (carrier) =>
-      afterSettled(send(withMeta(params, carrier('peer'))), (value, failure) =>
+    tap.around({ kind: 'prompt', run, connection: id, session, input }, (carrier) => {
+      const sent = send(withMeta(params, carrier('peer')));
+      if (readSignal(owner)?.aborted) tap.deliver({ kind: 'closed', connection: id });
+      return afterSettled(sent, (value, failure) =>
         tap.deliver({ kind: 'answered', run, at: tap.now(), answer: readAnswer(value, failure) }),
-      ),
-    ),
+      );
+    }),
   );
 }
 

@@ -16,6 +16,9 @@ export interface AcpState {
 /** Turns that an agent never answers stay in the table; the oldest is forgotten. */
 const MAX_TURNS = 10_000;
 
+/** How many connections' agents are remembered; the oldest is forgotten. */
+const MAX_AGENTS = 1_000;
+
 export function start(): AcpState {
   return { turns: new Map(), agents: new Map() };
 }
@@ -23,15 +26,14 @@ export function start(): AcpState {
 export function* translate(native: AcpNative, state: AcpState): Iterable<RunEvent> {
   switch (native.kind) {
     case 'agent':
+      // It stays when its connection is over: what is asked of it then is asked of this agent still.
       state.agents.set(native.connection, native.name);
+      forgetOldest(state.agents, MAX_AGENTS);
       return;
     case 'prompt': {
       const { run, connection, session, input } = native;
       state.turns.set(run, { ...startTurn(run), connection, session });
-      if (state.turns.size > MAX_TURNS) {
-        const oldest = state.turns.keys().next();
-        if (!oldest.done) state.turns.delete(oldest.value);
-      }
+      forgetOldest(state.turns, MAX_TURNS);
       yield { type: 'run.start', run, agent: state.agents.get(connection), session, input: () => input };
       return;
     }
@@ -55,7 +57,6 @@ export function* translate(native: AcpNative, state: AcpState): Iterable<RunEven
       return;
     }
     case 'closed':
-      state.agents.delete(native.connection);
       for (const turn of state.turns.values()) {
         if (turn.connection !== native.connection) continue;
         state.turns.delete(turn.run);
@@ -63,6 +64,11 @@ export function* translate(native: AcpNative, state: AcpState): Iterable<RunEven
       }
       return;
   }
+}
+
+function forgetOldest<Key>(table: Map<Key, unknown>, size: number): void {
+  const oldest = table.keys().next();
+  if (table.size > size && !oldest.done) table.delete(oldest.value);
 }
 
 /** What a message of no turn causes belongs nowhere: it comes in the context of whoever opened the connection. */
