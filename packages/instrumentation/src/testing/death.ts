@@ -141,9 +141,10 @@ async function killOne(victim: ChildProcess | number | (() => Promise<unknown>))
     process.kill(victim, 'SIGKILL');
     await expect.poll(() => isAlive(victim), { timeout: 5_000, interval: 5 }).toBe(false);
   } else {
-    const exited = once(victim, 'exit');
+    // With its pipes: what it said last has come.
+    const closed = once(victim, 'close');
     expect(victim.kill('SIGKILL')).toBe(true);
-    expect(await exited).toEqual([null, 'SIGKILL']);
+    expect(await closed).toEqual([null, 'SIGKILL']);
   }
 }
 
@@ -166,6 +167,6 @@ function inWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code: unknown = Reflect.get(error, 'code');
   const kind = error.constructor.name === error.name ? error.name : `${error.constructor.name} ${error.name}`;
-  const words = `${kind}${code === undefined ? '' : ` ${String(code)}`}: ${error.message}`;
+  const words = `${[kind, ...(typeof code === 'string' || typeof code === 'number' ? [code] : [])].join(' ')}: ${error.message}`;
   return words.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\d{4,}/gu, '#');
 }

@@ -43,6 +43,8 @@ export function placeOf(carrier: Carrier): Record<string, string> {
 
 /** A JSON-RPC error's code, else the error's name. */
 export function nameOf(error: unknown): string {
+  // The codes of the connection's own errors are its own: 1 is closed, 2 is disposed of.
+  if (error instanceof Error && error.constructor.name === 'ConnectionError') return 'disconnected';
   const code = isRecord(error) ? error['code'] : undefined;
   if (typeof code === 'number') return String(code);
   return error instanceof Error ? error.name : 'error';
