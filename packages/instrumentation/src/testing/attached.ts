@@ -5,7 +5,7 @@ import { scriptedAdapter, type ScriptedNative } from './scripted.ts';
 
 /** An attachment whose table can be looked at. */
 export interface AttachedTo {
-  /** How many runs it knows of. */
+  /** How many runs it knows of, and its adapter turns. */
   readonly size: () => number;
   readonly stop: () => void;
 }
@@ -26,16 +26,23 @@ export function attachScripted(options: RunOptions & ProviderOptions = {}): Atta
   };
 }
 
-/** Attaches to a target of a real engine, as `observe` does. */
+/** Attaches to a target of a real engine, as `observe` does. `turnsIn` counts what the adapter remembers. */
 export function attachTo<Target extends object, Native, State>(
   adapter: Adapter<Target, Native, State>,
   target: Target,
+  turnsIn: (state: State) => number,
   options: RunOptions & ProviderOptions = {},
 ): AttachedTo {
-  const attachment = new Attachment(adapter, target, settings(options));
+  let turns = (): number => 0;
+  const start = (observed: Target): State => {
+    const state = adapter.start(observed);
+    turns = () => turnsIn(state);
+    return state;
+  };
+  const attachment = new Attachment({ ...adapter, start }, target, settings(options));
   const detach = adapter.attach(target, attachment);
   return {
-    size: () => attachment.size,
+    size: () => attachment.size + turns(),
     stop: () => {
       attachment.stop();
       detach();

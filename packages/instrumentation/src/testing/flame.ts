@@ -1,3 +1,6 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { credentials, loadPackageDefinition, type Client, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -60,14 +63,7 @@ export async function startFlameWorld(options: FlameWorldOptions = {}): Promise<
     realFlame === undefined
       ? things.use(await startFlame({ proto, applications: { [application]: work } }))
       : undefined;
-  const loaded = loadSync(proto, { keepCase: true, defaults: true, ...(options.enums && { enums: options.enums }) });
-  const frontend: unknown = Reflect.get(
-    Object(Reflect.get(Object(loadPackageDefinition(loaded)['flame']), 'v1')),
-    'Frontend',
-  );
-  if (!isFrontendClass(frontend)) throw new Error(`${proto} describes no frontend`);
-  const client = new frontend(realFlame ?? server?.endpoint ?? '', credentials.createInsecure());
-  things.defer(() => client.close());
+  const client = things.adopt(connectFlame(realFlame ?? server?.endpoint ?? '', options.enums), (it) => it.close());
   const observation = options.isObserved === false ? undefined : observe(flame, client);
   return {
     tracing,
@@ -90,6 +86,35 @@ export async function startFlameWorld(options: FlameWorldOptions = {}): Promise<
       return states;
     },
     [Symbol.asyncDispose]: () => things.disposeAsync(),
+  };
+}
+
+/** A client of the frontend that listens there. */
+export function connectFlame(endpoint: string, enums?: typeof String): FrontendClient {
+  const loaded = loadSync(proto, { keepCase: true, defaults: true, ...(enums && { enums }) });
+  const frontend: unknown = Reflect.get(
+    Object(Reflect.get(Object(loadPackageDefinition(loaded)['flame']), 'v1')),
+    'Frontend',
+  );
+  if (!isFrontendClass(frontend)) throw new Error(`${proto} describes no frontend`);
+  return new frontend(endpoint, credentials.createInsecure());
+}
+
+/** Starts the stand-in as a process of its own. */
+export async function startFlameProcess(): Promise<
+  AsyncDisposable & { readonly process: ChildProcess; readonly endpoint: string }
+> {
+  const script = fileURLToPath(new URL('flame-process.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, proto], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
+  const [endpoint] = await once(createInterface(child.stdout), 'line');
+  return {
+    process: child,
+    endpoint: String(endpoint),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await closed;
+    },
   };
 }
 

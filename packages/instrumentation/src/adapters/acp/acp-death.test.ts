@@ -31,7 +31,7 @@ async function connect({ watch, things }: Life): Promise<Connected> {
       const said = JSON.stringify(params.update);
       for (const { word, resolve } of waiting) if (said.includes(word)) resolve();
     });
-  watch(acp, app);
+  watch(acp, app, ({ turns }) => turns.size);
   const { agent } = app.connect(running.stream);
   await agent.request('initialize', { protocolVersion: 1 });
   const heard = (word: string): Promise<void> => new Promise((resolve) => waiting.push({ word, resolve }));

@@ -42,7 +42,7 @@ async function open({ watch, things }: Life, silent?: Moment): Promise<Opened> {
     }),
   );
   const opened = things.use(await openCopilot({ url: server.url }));
-  watch(copilot, opened.client);
+  watch(copilot, opened.client, ({ sessions }) => [...sessions.values()].flatMap(({ turns }) => turns).length);
   const runtime: unknown = Reflect.get(opened.client, 'cliProcess');
   if (!(runtime instanceof ChildProcess)) throw new Error('the SDK keeps its process elsewhere');
   return { ...opened, server, runtime };

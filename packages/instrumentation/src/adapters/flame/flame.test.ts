@@ -15,6 +15,7 @@ import {
   type FrontendClient,
 } from '../../testing/flame.ts';
 import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
+import { flame } from './index.ts';
 import { readTarget } from './native.ts';
 
 let world: FlameWorld;
@@ -167,6 +168,26 @@ describe('a task', () => {
     await new Promise((resolve) => stream.on('end', resolve));
     expect(seen[0]).toBe(true);
     expect(tracing.capture).toPassChecks();
+  });
+});
+
+describe('tasks that nobody asks after', () => {
+  test('are forgotten, the oldest first, when there are very many', async () => {
+    const { client } = await start();
+    const state = flame.start(client);
+    for (let number = 0; number < 10_003; number += 1) {
+      const run = `run-${number}`;
+      const task = { session: conversation, id: `task-${number}`, state: 'pending' };
+      for (const native of [
+        { kind: 'create', run, session: conversation },
+        { kind: 'created', run, task },
+      ] as const) {
+        expect([...flame.translate(native, state)]).toHaveLength(1);
+      }
+    }
+    expect([state.runs.size, state.tasks.size]).toEqual([10_000, 10_000]);
+    expect(state.runs.has('run-2')).toBe(false);
+    expect(state.runs.has('run-3')).toBe(true);
   });
 });
 

@@ -18,6 +18,9 @@ export interface FlameState {
 /** How many sessions' applications one client remembers; the oldest goes first. */
 const MAX_SESSIONS = 1_000;
 
+/** Tasks that nobody asks after stay in the table; the oldest is forgotten. */
+const MAX_TASKS = 10_000;
+
 export function start(): FlameState {
   return { remote: undefined, applications: new Map(), runs: new Map(), tasks: new Map() };
 }
@@ -95,10 +98,13 @@ function* noteCreated(
 function* begin(
   run: RunId,
   session: string,
-  { applications, runs, remote }: FlameState,
+  state: FlameState,
   { input, ...rest }: { readonly input?: unknown; readonly at?: number; readonly caller?: string },
 ): Iterable<RunEvent> {
+  const { applications, runs, remote } = state;
   runs.set(run, { session, task: undefined, state: undefined });
+  const [oldest] = runs.keys();
+  if (runs.size > MAX_TASKS && oldest !== undefined) forget(oldest, state);
   const agent = applications.get(session) ?? 'flame';
   yield { type: 'run.start', run, agent, provider: 'flame', session, remote, input: () => decode(input), ...rest };
 }
@@ -120,11 +126,15 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 };
 
 function* end(run: RunId, state: FlameState, outcome: Outcome, output?: unknown): Iterable<RunEvent> {
-  const known = state.runs.get(run);
-  if (!known) return;
-  state.runs.delete(run);
-  if (known.task !== undefined) state.tasks.delete(keyOf(known.session, known.task));
+  if (!forget(run, state)) return;
   yield { type: 'run.end', run, outcome, output: () => decode(output) };
+}
+
+/** Whether it was known. */
+function forget(run: RunId, { runs, tasks }: FlameState): boolean {
+  const { session, task } = runs.get(run) ?? {};
+  if (session !== undefined && task !== undefined) tasks.delete(keyOf(session, task));
+  return runs.delete(run);
 }
 
 /** A task's id is unique in its session only. */
