@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { createClient } from '@clickhouse/client';
 import { afterAll, describe, expect, it } from 'vitest';
 import { check } from '../check.ts';
 import { summarize } from '../summary.ts';
+import { serveChdb } from '../testing/chdb-server.ts';
 import { startChdb } from '../testing/chdb.ts';
+import { turnkeeper } from '../testing/command.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
 import { captureOf, chat, spansOf, tool, turn } from '../testing/spans.ts';
-import { captureClickHouse, captureClickHouseTable, type ClickHouseQuery } from './clickhouse.ts';
-import { isRecord } from './json.ts';
+import { captureClickHouse, captureClickHouseTable } from './clickhouse.ts';
 
 const chdb = await startChdb();
 if (chdb === undefined) console.warn('ClickHouse is not tried: chdb is not installed for this machine.');
@@ -76,8 +72,8 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
 
   it('is checked by the command over HTTP', async () => {
     fill(spansOf(turn('a', {}, [tool({ session: null })]), turn('b')));
-    const server = await serve(query);
-    const address = addressOf(server);
+    const server = await serveChdb(run);
+    const { url: address } = server;
     try {
       const found = await turnkeeper('check', '--clickhouse', address, '--format', 'json');
       expect(found.status).toBe(1);
@@ -96,54 +92,10 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
         'not a single span',
       );
     } finally {
-      await new Promise((resolve) => server.close(resolve));
+      await server[Symbol.asyncDispose]();
     }
     const silent = await turnkeeper('check', '--clickhouse', address);
     expect([silent.status, silent.stdout]).toEqual([2, '']);
     expect(silent.stderr).toMatch(/does not answer \(ECONNREFUSED\)\. .*\n$/u);
   });
 });
-
-const given = process.env['TURNKEEPER_TEST_CLICKHOUSE'];
-
-describe.skipIf(given === undefined)('a ClickHouse server, asked by its official client', () => {
-  it('answers every query', async () => {
-    const client = createClient(given === undefined ? {} : { url: given });
-    const ask: ClickHouseQuery = async (sql) => {
-      const answer = await client.query({ query: sql, format: 'JSONEachRow' });
-      const rows: readonly unknown[] = await answer.json();
-      return rows.filter(isRecord);
-    };
-    const { suspects, summary } = await captureClickHouse(ask);
-    expect(summary.spans).toBeGreaterThanOrEqual(suspects.spans.length);
-    await client.close();
-  });
-});
-
-function serve(query: ClickHouseQuery): Promise<Server> {
-  const server = createServer((request, response) => {
-    void text(request)
-      .then(query)
-      .then(
-        (rows) => response.end(rows.map((row) => `${JSON.stringify(row)}\n`).join('')),
-        (error: unknown) => response.writeHead(404).end(`${String(error)}\nand more`),
-      );
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
-
-function addressOf(server: Server): string {
-  const bound = server.address();
-  return `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 8123}`;
-}
-
-/** Runs the command beside this process, which has to answer it meanwhile. */
-async function turnkeeper(
-  ...argv: readonly string[]
-): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const bin = fileURLToPath(new URL('../../bin/turnkeeper.js', import.meta.url));
-  const child = spawn(process.execPath, [bin, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { status: await ended, stdout, stderr };
-}

@@ -3,7 +3,7 @@ import type { ClickHouseQuery } from '../sources/clickhouse.ts';
 import { type CapturedSpan, textOf } from '../span.ts';
 
 /** The table as the collector's ClickHouse exporter creates it, without its codecs and indices. */
-const table = `CREATE TABLE otel.otel_traces (
+export const tableOf = (database: string): string => `CREATE TABLE ${database}.otel_traces (
   Timestamp DateTime64(9), TraceId String, SpanId String, ParentSpanId String, TraceState String,
   SpanName LowCardinality(String), SpanKind LowCardinality(String), ServiceName LowCardinality(String),
   ResourceAttributes Map(LowCardinality(String), String), ScopeName String, ScopeVersion String,
@@ -20,7 +20,8 @@ interface ChdbSession {
 /** ClickHouse's engine inside this process. */
 export interface Chdb {
   readonly query: ClickHouseQuery;
-  readonly run: (sql: string) => string;
+  /** Runs a statement; rows are JSONEachRow unless it, or the call, names another format. */
+  readonly run: (sql: string, format?: string) => string;
   /** Fills the table with these spans and nothing else. */
   readonly fill: (spans: readonly CapturedSpan[]) => void;
   readonly close: () => void;
@@ -30,15 +31,18 @@ export interface Chdb {
 export async function startChdb(): Promise<Chdb | undefined> {
   const session = await openSession();
   if (session === undefined) return undefined;
-  const run = (sql: string): string => session.query(sql, 'JSONEachRow');
+  const run = (sql: string, format = 'JSONEachRow'): string => session.query(sql, format);
   run('CREATE DATABASE IF NOT EXISTS otel');
-  run(table);
+  run(tableOf('otel'));
   return {
     run,
     query: (sql) => Promise.resolve(parseRows(run(sql))),
     fill: (spans) => {
       run('TRUNCATE TABLE otel.otel_traces');
-      if (spans.length > 0) run(`INSERT INTO otel.otel_traces FORMAT JSONEachRow\n${spans.map(toRow).join('\n')}`);
+      if (spans.length > 0)
+        run(
+          `INSERT INTO otel.otel_traces FORMAT JSONEachRow\n${spans.map((span) => JSON.stringify(rowOf(span))).join('\n')}`,
+        );
     },
     close: () => session.cleanup(),
   };
@@ -62,9 +66,10 @@ function parseRows(text: string): readonly JsonRecord[] {
   return rows.filter(isRecord);
 }
 
-function toRow(span: CapturedSpan): string {
+/** A span as a row of the table. */
+export function rowOf(span: CapturedSpan): JsonRecord {
   const kind = `${span.kind.charAt(0).toUpperCase()}${span.kind.slice(1)}`;
-  return JSON.stringify({
+  return {
     Timestamp: toTime(span.start),
     TraceId: span.traceId,
     SpanId: span.spanId,
@@ -83,7 +88,7 @@ function toRow(span: CapturedSpan): string {
     'Links.SpanId': span.links.map(({ spanId }) => spanId),
     'Links.TraceState': span.links.map(() => ''),
     'Links.Attributes': span.links.map(({ attributes }) => toTexts(attributes)),
-  });
+  };
 }
 
 function toTime(nanoseconds: bigint): string {
