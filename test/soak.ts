@@ -1,6 +1,7 @@
 /**
- * `pnpm soak`: conversations of several real engines side by side, read, aborted, abandoned, with observation going on
- * and off, for SOAK_SECONDS (180). Fails where a span stays open, a span has no session, or the heap grows.
+ * `pnpm soak`: conversations of all real engines side by side, read, aborted, abandoned, their processes killed, with
+ * observation going on and off, for SOAK_SECONDS (180). Fails where a span stays open, a span has no session, an engine
+ * is not seen, or the heap grows.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,6 +21,7 @@ import {
 import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { openPi } from '@turnkeeper/model-server/pi';
 import { z } from 'zod';
+import { converseWithAcp, converseWithCopilot, openFlame, openRivetDaemon, type Converse } from './soak-engines.ts';
 
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 180);
 /** A run that nobody ends is closed by then. Milliseconds. */
@@ -27,17 +29,25 @@ const IDLE = 1_000;
 /** How much more heap the last quarter may take than the second, in bytes. */
 const GROWTH = 4 * 1024 * 1024;
 
+/** How many engines take part; a service is one. */
+const ENGINES = 7;
+
 const collect = globalThis.gc;
 if (!collect) throw new Error('Run this by `pnpm soak`: it needs node --expose-gc.');
 
 const seen = { turns: 0, open: 0, ended: 0, unstamped: 0 };
+/** The turns of each engine. */
+const engines = new Map<string, number>();
 const counting = {
   onStart: () => void (seen.open += 1),
   onEnd: ({ attributes }: ReadableSpan) => {
     seen.open -= 1;
     seen.ended += 1;
     if (attributes['session.id'] === undefined) seen.unstamped += 1;
-    if (attributes['turnkeeper.engine.name'] !== undefined) seen.turns += 1;
+    const { 'turnkeeper.engine.name': engine } = attributes;
+    if (engine === undefined) return;
+    seen.turns += 1;
+    engines.set(String(engine), (engines.get(String(engine)) ?? 0) + 1);
   },
   forceFlush: async () => {},
   shutdown: async () => {},
@@ -144,7 +154,11 @@ async function measure(): Promise<void> {
   );
 }
 
+const flame = await openFlame();
+const rivet = await openRivetDaemon();
+const others: readonly Converse[] = [converseWithAcp, converseWithCopilot(url), flame.converse, rivet.converse];
 await Promise.all([
+  ...others.map((converse) => repeat(() => converse(nextConversation()))),
   repeat(converseWithPi),
   repeat(() => converseWithOpenAI(runner)),
   repeat(serve),
@@ -153,16 +167,20 @@ await Promise.all([
 ]);
 await sleep(IDLE * 3);
 models.stdin.end();
+await flame[Symbol.asyncDispose]();
+await rivet[Symbol.asyncDispose]();
 
 const quarter = Math.floor(heaps.length / 4);
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 const growth = median(heaps.slice(-quarter)) - median(heaps.slice(quarter, quarter * 2));
 const problems = [
+  engines.size < ENGINES && `only ${engines.size} engines were seen`,
   seen.turns < SECONDS && `only ${seen.turns} turns were seen`,
   seen.open !== 0 && `${seen.open} spans are open at the end`,
   seen.unstamped !== 0 && `${seen.unstamped} spans have no session`,
   growth > GROWTH && `the heap has grown by ${(growth / 1024 / 1024).toFixed(1)} MB`,
 ].filter((problem) => problem !== false);
+console.log([...engines].map(([engine, turns]) => `${engine} ${turns}`).join(', '));
 console.log(
   problems.length > 0
     ? `failed: ${problems.join('; ')}`

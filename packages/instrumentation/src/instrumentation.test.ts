@@ -137,6 +137,6 @@ describe('TurnkeeperInstrumentation', () => {
       return new WeakRef(running.session);
     };
     const session = await use();
-    await expect.poll(() => (collect(), session.deref()), { timeout: 4_000 }).toBeUndefined();
+    await expect.poll(() => (collect(), session.deref())).toBeUndefined();
   });
 });

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as agentsModule from '@openai/agents';
@@ -54,9 +53,12 @@ describe('the engine', () => {
   });
 
   test('goes on with a run in the middle of which the observation stops', async () => {
-    const running = world.engine.runner.run(agent, '#slow', { session: new RecordingStore('store-1') });
-    await setTimeout(50);
+    const stopped = Promise.withResolvers<string>();
+    world.server.script(() => stopped.promise);
+    const running = world.engine.runner.run(agent, 'hello', { session: new RecordingStore('store-1') });
+    await expect.poll(() => world.server.requests).toHaveLength(1);
     world.observation.stop();
+    stopped.resolve('slow');
     expect((await running).finalOutput).toBe('slow');
     expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
       "invoke_agent Guide [session store-1] run.start (error abandoned)
@@ -143,7 +145,7 @@ describe('the engine', () => {
     };
     const used = await use();
     await expect
-      .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)), { timeout: 4_000 })
+      .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)))
       .toEqual([false, false, false, false]);
     for (const timer of beating) clearInterval(timer);
   });

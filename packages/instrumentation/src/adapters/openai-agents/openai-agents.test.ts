@@ -8,7 +8,6 @@ import {
   RunState,
   tool,
 } from '@openai/agents';
-import { setTimeout } from 'node:timers/promises';
 import '@turnkeeper/check/vitest';
 import { metrics } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -372,7 +371,7 @@ describe('a guardrail', () => {
         {
           name: 'no',
           execute: async () => {
-            await setTimeout(50);
+            await expect.poll(() => world.server.requests).toHaveLength(1);
             return { tripwireTriggered: true, outputInfo: {} };
           },
         },
