@@ -30,6 +30,11 @@ export interface Adapter<Target extends object, Native, State> {
    * run; `undefined`: where it is.
    */
   scope?(native: Native, state: State): Scope | null | undefined;
+  /**
+   * The core has given up this run: nothing was heard of it for too long, or too many are open. What the state keeps of
+   * it must not stand in the way of the next one.
+   */
+  abandon?(run: RunId, state: State): void;
   /** Installs all hooks on this target, the same by hand and by patch; returns what removes them. */
   attach(target: Target, tap: Tap<Native>): () => void;
   /** Where auto-instrumentation meets targets. */

@@ -325,6 +325,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #abandon(run: Run): void {
+    this.#guard('abandon', () => this.#adapter.abandon?.(run.id, this.#state));
     this.#guard('abandon', () => {
       run.forget();
       this.#settle(run);

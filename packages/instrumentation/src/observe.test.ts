@@ -123,6 +123,23 @@ describe('a run', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('that is given up is told to its adapter, and ends also where that fails', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+    const abandon = vi.fn<(run: string) => void>((run) => {
+      if (run === 'b') throw new Error('oops');
+    });
+    const { say } = script({ idleTimeoutMillis: 60_000 }, scriptedAdapter('scripted', { abandon }));
+    for (const run of ['a', 'b', 'c']) say({ type: 'run.start', run, session: 'own-1' });
+    say({ type: 'run.end', run: 'a', outcome: ok });
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(abandon.mock.calls.map(([run]) => run)).toEqual(['b', 'c']);
+    expect(tracing.capture.spans.map(({ attributes }) => attributes['error.type'])).toEqual([
+      undefined,
+      'abandoned',
+      'abandoned',
+    ]);
+  });
+
   test('that waits for a person is not abandoned before its next event', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
     const { say } = script({ idleTimeoutMillis: 60_000 });

@@ -50,8 +50,6 @@ export interface Death {
   readonly tree: readonly string[];
   /** Nothing tells of the death: the run is abandoned after so long. Milliseconds. */
   readonly idleTimeoutMillis?: number;
-  /** How much an adapter still remembers, because the program may ask after it yet. Default: 0. */
-  readonly remembers?: number;
 }
 
 /**
@@ -63,7 +61,7 @@ export function testDeaths(deaths: readonly Death[], next: (life: Life) => Promi
   test.each(deaths)('$phase', { timeout: 30_000 }, async (death) => {
     await using world = startWorld();
     const { capture, diagnostics } = world.tracing;
-    const { sees, raises = [], tree, remembers = 0 } = death;
+    const { sees, raises = [], tree } = death;
     // Side by side, for it is all waiting.
     const [without, observed] = await Promise.all([liveOnce(death, world, false), liveOnce(death, world, true)]);
     expect(observed.seen).toEqual(sees);
@@ -73,7 +71,7 @@ export function testDeaths(deaths: readonly Death[], next: (life: Life) => Promi
     expect(capture.tree().replaceAll(NETWORK, 'network')).toBe(tree.join('\n'));
     expect(sessionsIn(capture)).toEqual(tree.length > 0 ? ['conv-42'] : []);
     expect(check(capture)).toEqual([]);
-    expect(observed.remembered()).toBe(remembers);
+    expect(observed.remembered()).toBe(0);
 
     capture.reset();
     await next(observed.life('conv-43'));

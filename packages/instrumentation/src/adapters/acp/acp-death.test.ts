@@ -1,9 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { client, type ClientContext } from '@agentclientprotocol/sdk';
-import { describe } from 'vitest';
+import { agent as serve, client, type ClientContext } from '@agentclientprotocol/sdk';
+import { describe, expect, test } from 'vitest';
+import { observe } from '../../observe.ts';
+import { withSession } from '../../session/active-session.ts';
 import { openAgentLog, startAgent, type AgentLog } from '../../testing/acp.ts';
 import { testDeaths, type Death, type Life } from '../../testing/death.ts';
 import { say } from '../../testing/rivet.ts';
+import { startTracing } from '../../testing/tracing.ts';
 import { acp } from './index.ts';
 
 interface Connected {
@@ -131,5 +134,37 @@ describe('an agent’s process that is killed', () => {
     const { agent } = await connect(life);
     const session = await open(agent);
     await prompt(life, agent, session, 'hello');
+  });
+});
+
+describe('an agent that lives, and never answers a turn', () => {
+  test('has what it does in the next one there, once the first is given up', async () => {
+    using tracing = startTracing();
+    const working = serve({ name: 'forgetful' })
+      .onRequest('initialize', () => ({ protocolVersion: 1 }))
+      .onRequest('session/new', () => ({ sessionId: 'own-1' }))
+      .onRequest('session/prompt', async ({ params, client: peer }) => {
+        if (JSON.stringify(params.prompt).includes('#hang')) await new Promise(() => {});
+        const call = { toolCallId: 'call-1', title: 'look', kind: 'read' as const, status: 'completed' as const };
+        const { sessionId } = params;
+        await peer.notify('session/update', { sessionId, update: { sessionUpdate: 'tool_call', ...call } });
+        return { stopReason: 'end_turn' as const };
+      });
+    const app = client();
+    const observation = observe(acp, app, { idleTimeoutMillis: 100 });
+    const { agent: peer } = app.connect(working);
+    await peer.request('initialize', { protocolVersion: 1 });
+    const sessionId = await open(peer);
+    const converse = (text: string) =>
+      withSession('conv-42', () => peer.request('session/prompt', { sessionId, prompt: say(text) }));
+    converse('#hang').catch(() => {});
+    await expect.poll(() => tracing.capture.index.runs).toHaveLength(1);
+    await converse('go on');
+    observation.stop();
+    expect(tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent acp [session conv-42] run.start (error abandoned)
+      invoke_agent acp [session conv-42] run.start -> previous turn
+        execute_tool read"
+    `);
   });
 });

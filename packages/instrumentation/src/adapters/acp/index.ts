@@ -1,7 +1,7 @@
 import type { Adapter } from '../../adapter.ts';
 import type { AcpClient, AcpNative } from './native.ts';
 import { attach, patches } from './patch.ts';
-import { scope, start, translate, type AcpState } from './translate.ts';
+import { abandon, scope, start, translate, type AcpState } from './translate.ts';
 
 /** The Agent Client Protocol: one client of `@agentclientprotocol/sdk`, of the API of 2.x or the one before. */
 export const acp: Adapter<AcpClient, AcpNative, AcpState> = {
@@ -10,6 +10,7 @@ export const acp: Adapter<AcpClient, AcpNative, AcpState> = {
   start,
   translate,
   scope,
+  abandon,
   attach,
   patches,
 };

@@ -90,6 +90,11 @@ export function scope(native: AcpNative, state: AcpState): Scope | null | undefi
   }
 }
 
+/** A turn that is never answered would take what the next ones on its session do. */
+export function abandon(run: RunId, { turns }: AcpState): void {
+  turns.delete(run);
+}
+
 /** The protocol names no prompt in its updates: of several on one session, it is the first that is being worked on. */
 function ongoing(
   { connection, session }: { readonly connection: ConnectionId; readonly session: string },

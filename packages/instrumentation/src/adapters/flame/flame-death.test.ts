@@ -109,8 +109,6 @@ const deaths: readonly Death[] = [
     sees,
     tree: ['invoke_agent echo [session conv-42] run.start (error abandoned)'],
     idleTimeoutMillis: 500,
-    // The task itself may go on: its session's next frontend may tell of it.
-    remembers: 2,
   },
   {
     phase: 'between two tasks',

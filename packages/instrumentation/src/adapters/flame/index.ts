@@ -1,7 +1,7 @@
 import type { Adapter } from '../../adapter.ts';
 import type { FlameClient, FlameNative } from './native.ts';
 import { attach, patches } from './patch.ts';
-import { scope, start, translate, type FlameState } from './translate.ts';
+import { abandon, scope, start, translate, type FlameState } from './translate.ts';
 
 /** Flame: one `@grpc/grpc-js` client of its `flame.v1.Frontend` service. A session is a conversation, a task a turn. */
 export const flame: Adapter<FlameClient, FlameNative, FlameState> = {
@@ -10,6 +10,7 @@ export const flame: Adapter<FlameClient, FlameNative, FlameState> = {
   start,
   translate,
   scope,
+  abandon,
   attach,
   patches,
 };

@@ -63,6 +63,11 @@ export function scope(native: FlameNative, state: FlameState): Scope | undefined
   return run === undefined ? undefined : { run };
 }
 
+/** A task that nobody asks after is remembered no longer than its run. */
+export function abandon(run: RunId, state: FlameState): void {
+  forget(run, state);
+}
+
 function* noteSession(
   { session, application, isClosed }: Extract<FlameNative, { kind: 'session' }>,
   state: FlameState,

@@ -1,7 +1,7 @@
 import type { Adapter } from '../../adapter.ts';
 import type { RivetClient, RivetNative } from './native.ts';
 import { attach, patches } from './patch.ts';
-import { scope, start, translate, type RivetState } from './translate.ts';
+import { abandon, scope, start, translate, type RivetState } from './translate.ts';
 
 /** Rivet: one `SandboxAgent` of `sandbox-agent`, with all its sessions and connections. */
 export const rivet: Adapter<RivetClient, RivetNative, RivetState> = {
@@ -10,6 +10,7 @@ export const rivet: Adapter<RivetClient, RivetNative, RivetState> = {
   start,
   translate,
   scope,
+  abandon,
   attach,
   patches,
 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../adapter.ts';
 import type { RivetNative } from './native.ts';
-import { start, translate, type RivetState } from './translate.ts';
+import { abandon, start, translate, type RivetState } from './translate.ts';
 
 const at = 1_000;
 const ok = { stopReason: 'end_turn' };
@@ -44,6 +44,17 @@ describe('a turn is forgotten', () => {
     const failed: RivetNative = { kind: 'settled', run: 'a', at, answer: { failure: 'Error' } };
     expect(play(state, [{ kind: 'called', run: 'a', session: 'local' }, failed])).toEqual(['run.start', 'run.end']);
     expect(state.turns.size).toBe(0);
+  });
+
+  test('when it is given up, and the next one has what is said from then on', () => {
+    const state = start();
+    play(state, [...sent('a', '1'), ...sent('b', '2')]);
+    const update = { kind: 'text', text: 'here I am' } as const;
+    const said: RivetNative = { kind: 'update', connection: 1, agentSession: 'agent', update };
+    expect([...translate(said, state)]).toEqual([{ type: 'model.output', run: 'a' }]);
+    abandon('a', state);
+    expect([...translate(said, state)]).toEqual([{ type: 'model.output', run: 'b' }]);
+    expect([...state.turns.keys()]).toEqual(['b']);
   });
 
   test('when it is the oldest of too many that nobody answers', () => {

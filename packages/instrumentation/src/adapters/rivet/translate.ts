@@ -142,6 +142,11 @@ export function scope(native: RivetNative, state: RivetState): Scope | null | un
   }
 }
 
+/** A turn that is never answered would take what the next ones on its session say. */
+export function abandon(run: RunId, { turns }: RivetState): void {
+  turns.delete(run);
+}
+
 function scopeOf(turn: RivetTurn | undefined): Scope | null {
   return turn ? { run: turn.run } : null;
 }
