@@ -158,15 +158,21 @@ describe('a task', () => {
     ]);
   });
 
-  test('runs the listeners of its stream in its turn', async () => {
+  test.skipIf(realFlame)('runs the listeners of its stream in its turn', async () => {
     const { open, create, client, tracing } = await start();
     await open(conversation);
-    const { metadata } = await create(conversation, 'hello');
+    // A quick task may be over, and its turn with it, before its first state is heard.
+    const { metadata } = await create(conversation, '#never');
     const stream = client.WatchTask({ task_id: metadata.id, session_id: conversation });
-    const seen: boolean[] = [];
-    stream.on('data', () => seen.push(trace.getSpanContext(context.active()) !== undefined));
-    await new Promise((resolve) => stream.on('end', resolve));
-    expect(seen[0]).toBe(true);
+    const failed = new Promise((resolve) => stream.on('error', resolve));
+    const seen: unknown[] = [];
+    stream.on('data', () => {
+      seen.push(trace.getSpanContext(context.active())?.traceId);
+      stream.cancel();
+    });
+    await failed;
+    expect(seen[0]).toBe(tracing.capture.index.runs[0]?.root.traceId);
+    expect(seen[0]).toBeDefined();
     expect(tracing.capture).toPassChecks();
   });
 });
