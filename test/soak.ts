@@ -29,6 +29,9 @@ const IDLE = 1_000;
 /** How much more heap the last quarter may take than the second, in bytes. */
 const GROWTH = 4 * 1024 * 1024;
 
+/** How many sessions' last turns are remembered. That many from the start on, or filling that table looks like a leak. */
+const REMEMBERED = 10_000;
+
 /** How many engines take part; a service is one. */
 const ENGINES = 7;
 
@@ -62,6 +65,11 @@ const models = spawn(process.execPath, [join(import.meta.dirname, 'apps/model-se
 const [url] = (await once(createInterface(models.stdout), 'line')) as [string];
 
 const instrumentation = new TurnkeeperInstrumentation({ idleTimeoutMillis: IDLE });
+
+const greet = traceService(async () => {}, { name: 'greeter', idleTimeoutMillis: IDLE });
+for (let index = 0; index < REMEMBERED; index += 1) await withSession(`met-${index}`, () => greet());
+Object.assign(seen, { turns: 0, ended: 0 });
+engines.clear();
 
 const until = Date.now() + SECONDS * 1_000;
 let conversations = 0;
