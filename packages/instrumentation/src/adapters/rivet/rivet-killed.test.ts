@@ -29,8 +29,24 @@ async function open(life: Life): Promise<Opened> {
     client,
     log,
     create: () => client.createSession({ id: 'local-1', agent: 'cursor', cwd: daemon.cwd }),
-    kill: async (victim) => life.kill(victim === 'daemon' ? daemon.pid : await log.until('start')),
+    kill: async (victim) => {
+      const told = victim === 'agent' ? heardExit(client) : undefined;
+      await life.kill(victim === 'daemon' ? daemon.pid : await log.until('start'));
+      await told;
+    },
   };
+}
+
+/** The daemon tells the client that the agent is gone: a prompt that is sent before then is one that is cut off. */
+function heardExit(client: SandboxAgent): Promise<void> {
+  const connection = Reflect.get(client, 'liveConnections').get('cursor');
+  const { handleEnvelope } = connection;
+  return new Promise((resolve) => {
+    connection.handleEnvelope = (envelope: unknown, ...rest: unknown[]) => {
+      if (JSON.stringify(envelope).includes('agent_exited')) resolve();
+      return handleEnvelope.call(connection, envelope, ...rest);
+    };
+  });
 }
 
 function prompt({ converse }: Life, session: Session, text: string): Promise<unknown> {
