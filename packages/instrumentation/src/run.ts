@@ -45,8 +45,8 @@ export interface Call {
 export interface Recorder {
   /** The run has begun. Returns its span. */
   startRun(run: Run, event: RunStart, at: Millis): Span;
-  /** Whether anybody hears of the calls of the run with this span; absent: somebody does. */
-  records?(span: Span): boolean;
+  /** Whether anybody hears of the calls of this run; absent: somebody does. */
+  records?(run: Run): boolean;
   /** The run's session is known, or known to have no id. Once for each run. */
   identify(run: Run, at: Millis): void;
   /** The engine has said, after the start, what it calls the conversation. */
@@ -73,8 +73,8 @@ export interface Recorder {
 /** What a listener beside the spans hears of the same. */
 export interface RunListener {
   identified?(run: Run, at: Millis): void;
-  /** Whether it wants to hear of calls in runs that are not sampled. */
-  wantsCalls?(): boolean;
+  /** Whether it wants to hear how calls and runs end, at the time that a run begins. */
+  wantsEnds?(): boolean;
   rejected?(engine: string, source: SessionSource): void;
   callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
   runEnded?(run: Run, outcome: Outcome, at: Millis): void;
@@ -138,6 +138,8 @@ export class Run {
   lastEventAt: Millis;
   /** Whether anybody hears of its calls. */
   isRecorded = true;
+  /** Whether a listener does, besides what is written on spans. Kept by recorders. */
+  isListenedTo = false;
   isWaiting = false;
   readonly #attachment: object;
   readonly #recorder: Recorder;
@@ -207,7 +209,7 @@ export class Run {
     this.#offer(event.session, event.engineSession);
     this.#continue(event.previousSession);
     this.#span = this.#recorder.startRun(this, event, this.startedAt);
-    this.isRecorded = this.#recorder.records?.(this.#span) ?? true;
+    this.isRecorded = this.#recorder.records?.(this) ?? true;
     this.session.whenKnown(() => this.#identify());
   }
 

@@ -106,12 +106,13 @@ export class RunLog {
   }
 
   runs(): readonly RunInfo[] {
-    return [...this.#runs];
+    return this.#runs.slice(-MAX_RUNS);
   }
 
   add(run: RunInfo): void {
     this.#runs.push(run);
-    if (this.#runs.length > MAX_RUNS) this.#runs.shift();
+    // Seldom, and many at once: to take the first out of a list moves all the others.
+    if (this.#runs.length === MAX_RUNS * 2) this.#runs.splice(0, MAX_RUNS);
     try {
       this.#onRunStart?.(run);
     } catch (error) {

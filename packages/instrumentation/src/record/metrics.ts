@@ -29,7 +29,7 @@ export class MetricsListener implements RunListener {
     this.#provider = provider;
   }
 
-  wantsCalls(): boolean {
+  wantsEnds(): boolean {
     return this.#instruments() !== undefined;
   }
 

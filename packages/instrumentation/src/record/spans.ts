@@ -66,8 +66,9 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     return span;
   }
 
-  records(span: Span): boolean {
-    return span.isRecording() || this.#options.listeners.some((listener) => listener.wantsCalls?.());
+  records(run: Run): boolean {
+    run.isListenedTo = this.listeners.some((listener) => listener.wantsEnds?.());
+    return run.isListenedTo || run.span?.isRecording() === true;
   }
 
   identify(run: Run, at: Millis): void {
@@ -119,7 +120,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       call.span.setAttributes(this.#withContent(attributes, run, place, end.output));
     }
     finish(run, call.span, outcome, at);
-    tell(this.listeners, (listener) => listener.callEnded?.(run, call, outcome, end, at));
+    if (run.isListenedTo) tell(this.listeners, (listener) => listener.callEnded?.(run, call, outcome, end, at));
   }
 
   endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void {
@@ -129,7 +130,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       run.span.setAttributes(this.#withContent(attributes, run, semconv.ATTR_GEN_AI_OUTPUT_MESSAGES, end?.output));
     }
     finish(run, run.span, outcome, at);
-    tell(this.listeners, (listener) => listener.runEnded?.(run, outcome, at));
+    if (run.isListenedTo) tell(this.listeners, (listener) => listener.runEnded?.(run, outcome, at));
   }
 
   #withContent(attributes: Attributes, { engine }: Run, attribute: string, content: Content | undefined): Attributes {

@@ -1,6 +1,6 @@
-import { wrapMethod, type Outcome, type RunId } from '../../adapter.ts';
+import { methodWrapper, type Outcome, type RunId, type Scope } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
-import { readAbort, readFailure, recordIn, recordOf, text } from './native.ts';
+import { isRecord, readAbort, readFailure, recordIn, recordOf, text } from './native.ts';
 
 /** Follows tool calls: their events say when, their invocation how, and what they work in. */
 export interface ObservedTools {
@@ -8,8 +8,9 @@ export interface ObservedTools {
   end(run: RunId, details: unknown, output: unknown): void;
 }
 
-/** How the invocation of one tool call goes. */
+/** One tool call, and how its invocation goes. */
 interface Invocation {
+  readonly scope: Scope;
   signal?: unknown;
   failure?: Outcome;
 }
@@ -19,15 +20,16 @@ const FAILED = 'An error occurred while running the tool. Please try again.';
 
 export function observeTools(tap: OpenAITap): ObservedTools {
   const invocations = new WeakMap<object, Invocation>();
+  const placeNext = invocationPlacer(tap);
   return {
     start(run, tool, details) {
       const toolCall = recordIn(details, 'toolCall');
       const { call, callId } = identify(toolCall);
       const name = text(recordOf(tool)?.['name']) ?? 'unknown';
       tap.deliver({ kind: 'tool', run, call, callId, tool: name, input: toolCall?.['arguments'] });
-      const invocation: Invocation = {};
+      const invocation: Invocation = { scope: { run, call } };
       if (toolCall) invocations.set(toolCall, invocation);
-      placeNext(tap, tool, { run, call }, invocation);
+      placeNext(tool, invocation);
     },
     end(run, details, output) {
       const toolCall = recordIn(details, 'toolCall');
@@ -38,22 +40,19 @@ export function observeTools(tap: OpenAITap): ObservedTools {
 }
 
 /**
- * Runs the next invocation of the tool in its span. The SDK knows a tool's parser, its MCP server and a pending approval
+ * Runs the next invocation of a tool in its span. The SDK knows a tool's parser, its MCP server and a pending approval
  * by the very function in `invoke`: another one may stand there only from the event that announces the invocation to
  * the invocation itself, which follows in the same breath.
  */
-function placeNext(
-  tap: OpenAITap,
-  tool: unknown,
-  scope: { readonly run: RunId; readonly call: string },
-  invocation: Invocation,
-): void {
-  const target = recordOf(tool);
-  if (!target) return;
-  const undo = wrapMethod(target, 'invoke', (proceed, args) => {
-    undo?.();
+function invocationPlacer(tap: OpenAITap): (tool: unknown, invocation: Invocation) => void {
+  const announced = new WeakMap<object, Announced>();
+  const wrap = methodWrapper('invoke', (proceed, args, self) => {
+    const next = isRecord(self) ? announced.get(self) : undefined;
+    if (!next) return proceed(...args);
+    next.undo();
+    const { invocation } = next;
     invocation.signal = recordOf(args[2])?.['signal'];
-    return tap.inside(scope, () =>
+    return tap.inside(invocation.scope, () =>
       follow(
         tap,
         () => proceed(...args),
@@ -64,7 +63,25 @@ function placeNext(
       ),
     );
   });
-  if (undo) queueMicrotask(undo);
+
+  return (tool, invocation) => {
+    if (!isRecord(tool)) return;
+    announced.get(tool)?.undo();
+    const takeAway = wrap(tool);
+    if (!takeAway) return;
+    const undo = (): void => {
+      if (announced.get(tool)?.undo !== undo) return;
+      announced.delete(tool);
+      takeAway();
+    };
+    announced.set(tool, { invocation, undo });
+    queueMicrotask(undo);
+  };
+}
+
+interface Announced {
+  readonly invocation: Invocation;
+  readonly undo: () => void;
 }
 
 /** An invocation that runs out of time goes on behind its end: only its signal tells. */
