@@ -4,6 +4,8 @@ export interface Contestant {
   readonly round: () => unknown;
   /** Tidies up after a round, untimed: empties a batch, for one. */
   readonly rest?: () => unknown;
+  /** Closes what it has opened, when all rounds are over. */
+  readonly end?: () => unknown;
 }
 
 export interface Cost {

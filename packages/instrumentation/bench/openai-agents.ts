@@ -4,14 +4,16 @@ import { suppressTracing } from '@opentelemetry/core';
 import { AlwaysOffSampler, BasicTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { observe, withSession } from '@turnkeeper/instrumentation';
 import { openaiAgents } from '@turnkeeper/instrumentation/openai-agents';
-import { lineOf, type Line, type Part } from './line.ts';
-import { compare, type Contestant } from './measure.ts';
+import { compareApart, type Contestants } from './apart.ts';
+import { lineOf, type Part } from './line.ts';
+import type { Contestant } from './measure.ts';
 import { MinimalTracer } from './minimal-tracer.ts';
 import { openConversation } from './openai-conversation.ts';
 import { installPeers, type Peers } from './peers.ts';
-import { batching, nowhere, tracedProvider, useContextManager } from './tracing.ts';
+import { batching, CONVERSATIONS, nowhere, tracedProvider } from './tracing.ts';
 
-const CONVERSATIONS = 10;
+const OPEN_INFERENCE = '@arizeai/openinference-instrumentation-openai-agents';
+const LANGFUSE = '@langfuse/otel';
 
 /** So many conversations in a row, each in a session. */
 function conversations(
@@ -22,6 +24,7 @@ function conversations(
     within,
   }: { readonly provider?: BasicTracerProvider; readonly within?: (active: Context) => Context } = {},
 ): Contestant {
+  setTraceProcessors([]);
   return {
     name,
     async round() {
@@ -34,11 +37,9 @@ function conversations(
   };
 }
 
-/** A `Runner` class of its own, observed: the others are as the engine made them. */
 function observed(provider: BasicTracerProvider): () => Promise<void> {
-  const Observed = class extends Runner {};
-  observe(openaiAgents, Observed, { tracerProvider: provider });
-  return openConversation(Observed);
+  observe(openaiAgents, Runner, { tracerProvider: provider });
+  return openConversation(Runner);
 }
 
 function ours(provider: BasicTracerProvider): Contestant {
@@ -46,83 +47,69 @@ function ours(provider: BasicTracerProvider): Contestant {
   return conversations('ours', () => withSession('conv-42', talk), { provider });
 }
 
-const bare = (): Contestant => conversations('bare', openConversation(Runner));
-
-export const openaiAgentsPart: Part = async ({ quick }) => {
-  useContextManager();
-  setTraceProcessors([]);
-  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 600, rounds: 400 }) };
-  const unit = 'µs a conversation';
-  const lines: Line[] = [];
-  const unsampled = tracedProvider(new AlwaysOffSampler());
-  lines.push(
-    lineOf(
-      { name: 'three turns of OpenAI Agents, not sampled', limit: 1.05, unit },
-      await compare([bare(), ours(unsampled)], options),
-    ),
-  );
-  const suppressed = conversations('ours', observed(tracedProvider()), { within: suppressTracing });
-  lines.push(
-    lineOf(
-      { name: 'three turns of OpenAI Agents, tracing suppressed', limit: 1.05, unit },
-      await compare(
-        [conversations('bare', openConversation(Runner), { within: suppressTracing }), suppressed],
-        options,
-      ),
-    ),
-  );
-  const peers = installPeers();
-  const others = [minimal(), ...(peers ? await othersOn(peers) : [])];
-  lines.push(
-    lineOf(
-      { name: 'three turns of OpenAI Agents, traced', limit: 1.4, unit },
-      await compare([bare(), ours(tracedProvider()), ...others], options),
-    ),
-  );
-  return lines;
-};
-
-/** Listens to the SDK's own tracing, which is on for this contestant alone. */
+/** Listens to the SDK's own tracing, which is on for these alone. */
 function listening(
-  name: string,
   spanProcessor: SpanProcessor,
   processorOn: (provider: BasicTracerProvider) => TracingProcessor,
 ): Contestant {
   const provider = new BasicTracerProvider({ spanProcessors: [spanProcessor] });
-  const processor = processorOn(provider);
-  const { round, ...rest } = conversations(name, openConversation(Runner, false), { provider });
-  return {
-    ...rest,
-    async round() {
-      setTraceProcessors([processor]);
-      await round();
-      setTraceProcessors([]);
-    },
-  };
+  const contestant = conversations('listening', openConversation(Runner, false), { provider });
+  setTraceProcessors([processorOn(provider)]);
+  return contestant;
 }
 
-/** The least that anybody would write: how much of the ratio is the engine's own tracing, and the SDK's spans. */
-function minimal(): Contestant {
-  const name = 'the fewest lines that give a span for each of the engine’s own, in no context';
-  return listening(name, batching(), (provider) => new MinimalTracer(provider.getTracer('bench')));
+async function openInference(makeProcessor: (peers: Peers) => Promise<SpanProcessor>): Promise<Contestant> {
+  const peers = installPeers();
+  if (!peers) throw new Error('the others cannot be installed');
+  const { OpenInferenceTracingProcessor } = await peers.load<OpenInferenceModule>(OPEN_INFERENCE);
+  const processor = await makeProcessor(peers);
+  return listening(processor, (tracerProvider) => new OpenInferenceTracingProcessor({ tracerProvider }));
 }
 
-async function othersOn(peers: Peers): Promise<Contestant[]> {
-  const name = '@arizeai/openinference-instrumentation-openai-agents';
-  const { OpenInferenceTracingProcessor } = await peers.load<OpenInferenceModule>(name);
-  const { LangfuseSpanProcessor } = await peers.load<LangfuseModule>('@langfuse/otel');
-  const openInference = (title: string, spanProcessor: SpanProcessor): Contestant =>
-    listening(title, spanProcessor, (tracerProvider) => new OpenInferenceTracingProcessor({ tracerProvider }));
-  const langfuse = { exporter: nowhere, publicKey: 'pk', secretKey: 'sk', baseUrl: 'http://127.0.0.1:9' };
-  const title = `${name} ${peers.version(name)}`;
+async function langfuse(peers: Peers): Promise<SpanProcessor> {
+  const { LangfuseSpanProcessor } = await peers.load<LangfuseModule>(LANGFUSE);
+  const keys = { publicKey: 'pk', secretKey: 'sk', baseUrl: 'http://127.0.0.1:9' };
+  return new LangfuseSpanProcessor({ exporter: nowhere, ...keys, shouldExportSpan: () => true });
+}
+
+export const contestants: Contestants = {
+  bare: () => conversations('bare', openConversation(Runner)),
+  'bare, suppressed': () => conversations('bare', openConversation(Runner), { within: suppressTracing }),
+  unsampled: () => ours(tracedProvider(new AlwaysOffSampler())),
+  suppressed: () => conversations('ours', observed(tracedProvider()), { within: suppressTracing }),
+  traced: () => ours(tracedProvider()),
+  minimal: () => listening(batching(), (provider) => new MinimalTracer(provider.getTracer('bench'))),
+  openInference: () => openInference(async () => batching()),
+  'openInference, langfuse': () => openInference(langfuse),
+};
+
+export const openaiAgentsPart: Part = async ({ quick }) => {
+  const unit = 'µs a conversation';
+  const peers = installPeers();
+  const others = peers ? ['openInference', 'openInference, langfuse'] : [];
+  const names = Object.keys(contestants).filter((name) => !name.startsWith('openInference') || others.includes(name));
+  const costOf = compareApart('openai-agents', names, { quick });
+  const titled = (name: string, title: string) => ({ name: title, value: costOf(name).value });
+  const minimal = 'the fewest lines that give a span for each of the engine’s own, in no context';
+  const openInferenceTitle = `${OPEN_INFERENCE} ${peers?.version(OPEN_INFERENCE)}`;
+  const titles = [openInferenceTitle, `${openInferenceTitle} with ${LANGFUSE} ${peers?.version(LANGFUSE)}`];
   return [
-    openInference(title, batching()),
-    openInference(
-      `${title} with @langfuse/otel ${peers.version('@langfuse/otel')}`,
-      new LangfuseSpanProcessor({ ...langfuse, shouldExportSpan: () => true }),
-    ),
+    lineOf({ name: 'three turns of OpenAI Agents, not sampled', limit: 1.05, unit }, [
+      costOf('bare'),
+      costOf('unsampled'),
+    ]),
+    lineOf({ name: 'three turns of OpenAI Agents, tracing suppressed', limit: 1.05, unit }, [
+      costOf('bare, suppressed'),
+      costOf('suppressed'),
+    ]),
+    lineOf({ name: 'three turns of OpenAI Agents, traced', limit: 1.4, unit }, [
+      costOf('bare'),
+      costOf('traced'),
+      titled('minimal', minimal),
+      ...others.map((name, index) => titled(name, titles[index] ?? name)),
+    ]),
   ];
-}
+};
 
 interface OpenInferenceModule {
   OpenInferenceTracingProcessor: new (options: object) => TracingProcessor;

@@ -1,48 +1,38 @@
 import { observe, withSession } from '@turnkeeper/instrumentation';
 import { pi } from '@turnkeeper/instrumentation/pi';
 import { AlwaysOffSampler, type BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
-import { lineOf, type Line, type Part } from './line.ts';
-import { compare, type Contestant } from './measure.ts';
-import { openPiConversation, type PiConversation } from './pi-conversation.ts';
-import { tracedProvider, useContextManager } from './tracing.ts';
+import { compareApart, type Contestants } from './apart.ts';
+import { lineOf, type Part } from './line.ts';
+import type { Contestant } from './measure.ts';
+import { openPiConversation } from './pi-conversation.ts';
+import { CONVERSATIONS, tracedProvider } from './tracing.ts';
 
-const CONVERSATIONS = 10;
-
-function conversations(name: string, talk: () => Promise<void>, provider?: BasicTracerProvider): Contestant {
+async function conversations(provider?: BasicTracerProvider): Promise<Contestant> {
+  const conversation = await openPiConversation();
+  const { session, talk } = conversation;
+  if (provider) observe(pi, session, { tracerProvider: provider });
+  const inSession = provider ? () => withSession('conv-42', talk) : talk;
   return {
-    name,
+    name: provider ? 'ours' : 'bare',
     async round() {
-      for (let index = 0; index < CONVERSATIONS; index += 1) await talk();
+      for (let index = 0; index < CONVERSATIONS; index += 1) await inSession();
     },
     rest: () => provider?.forceFlush(),
+    end: () => conversation[Symbol.asyncDispose](),
   };
 }
 
-function ours({ session, talk }: PiConversation, provider: BasicTracerProvider): Contestant {
-  observe(pi, session, { tracerProvider: provider });
-  return conversations('ours', () => withSession('conv-42', talk), provider);
-}
+export const contestants: Contestants = {
+  bare: () => conversations(),
+  unsampled: () => conversations(tracedProvider(new AlwaysOffSampler())),
+  traced: () => conversations(tracedProvider()),
+};
 
 export const piPart: Part = async ({ quick }) => {
-  useContextManager();
-  const options = { pieces: CONVERSATIONS, ...(quick ? { warmUp: 60, rounds: 60 } : { warmUp: 500, rounds: 400 }) };
   const unit = 'µs a conversation';
-  const lines: Line[] = [];
-  await using bare = await openPiConversation();
-  await using unsampled = await openPiConversation();
-  await using traced = await openPiConversation();
-  const base = conversations('bare', bare.talk);
-  lines.push(
-    lineOf(
-      { name: 'three turns of Pi, not sampled', limit: 1.05, unit },
-      await compare([base, ours(unsampled, tracedProvider(new AlwaysOffSampler()))], options),
-    ),
-  );
-  lines.push(
-    lineOf(
-      { name: 'three turns of Pi, traced', limit: 1.4, unit },
-      await compare([base, ours(traced, tracedProvider())], options),
-    ),
-  );
-  return lines;
+  const costOf = compareApart('pi', Object.keys(contestants), { quick });
+  return [
+    lineOf({ name: 'three turns of Pi, not sampled', limit: 1.05, unit }, [costOf('bare'), costOf('unsampled')]),
+    lineOf({ name: 'three turns of Pi, traced', limit: 1.4, unit }, [costOf('bare'), costOf('traced')]),
+  ];
 };

@@ -15,6 +15,9 @@ export const nowhere = {
   shutdown: async (): Promise<void> => {},
 };
 
+/** How many conversations with an engine are one round. */
+export const CONVERSATIONS = 10;
+
 /** Room for a whole round: a full queue drops spans, which costs nothing. */
 export const BATCH = { maxQueueSize: 16_384, maxExportBatchSize: 512 };
 
