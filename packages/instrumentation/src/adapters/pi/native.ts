@@ -49,8 +49,8 @@ export type PiNative =
 /** Where work shows: in the run that was executing there, else perhaps in one that nobody called. */
 export interface PiPlace {
   readonly run?: RunId | undefined;
-  /** An id for the run that nobody called, and what it would need to know. */
-  readonly fresh: RunId;
+  /** An id for the run that nobody called, and what it would need to know; absent where none can begin. */
+  readonly fresh?: RunId | undefined;
   readonly session?: string | undefined;
   readonly provider?: string | undefined;
 }

@@ -49,7 +49,9 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
       if (type === 'message_update') models.output();
       if (type === 'turn_start') tools.look();
       const event = readEvent(value);
-      if (event) tap.deliver({ kind: 'event', place: placeOf(session, tap), event });
+      if (!event) return;
+      const place = event.type === 'agent_start' ? placeOf(session, tap) : { run: tap.here() ?? undefined };
+      tap.deliver({ kind: 'event', place, event });
     }),
   );
   undo.push(models.undo, tools.undo, unsubscribe);

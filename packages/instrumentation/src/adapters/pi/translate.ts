@@ -44,6 +44,7 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
       return translateEvent(native.place, native.event, state);
     case 'model': {
       const run = ownerOf(native.place, state, 'model');
+      if (run === undefined) return NOTHING;
       const begun = begin(run, state);
       state.calls.set(native.call, run);
       const { call, model, provider, input } = native;
@@ -113,7 +114,7 @@ function ongoing({ run }: PiPlace, state: PiState): RunId | undefined {
 }
 
 /** The run that shows work here: that of the call it happens in, else the turn going on, else one that nobody called. */
-function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId {
+function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId | undefined {
   const { run, fresh, session, provider } = place;
   const called = run === undefined ? undefined : state.runs.get(run);
   if (
@@ -122,14 +123,14 @@ function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId 
     (called.hasBegun || state.current === undefined || TASKS[called.via] !== undefined)
   )
     return run;
-  if (state.current !== undefined) return state.current;
+  if (state.current !== undefined || fresh === undefined) return state.current;
   state.runs.set(fresh, { via, session, provider, hasBegun: false, last: undefined });
   return fresh;
 }
 
-function begin(id: RunId, state: PiState): readonly RunEvent[] {
-  const run = state.runs.get(id);
-  if (!run || run.hasBegun) return NOTHING;
+function begin(id: RunId | undefined, state: PiState): readonly RunEvent[] {
+  const run = id === undefined ? undefined : state.runs.get(id);
+  if (id === undefined || !run || run.hasBegun) return NOTHING;
   run.hasBegun = true;
   const task = TASKS[run.via];
   if (task === undefined) state.current = id;
