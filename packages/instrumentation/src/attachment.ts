@@ -378,7 +378,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#hasFailed = true;
     if (this.#reported.has(what)) return;
     this.#reported.add(what);
-    diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; further failures of this kind are not shown`, error);
+    diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; this is said once`, error);
   }
 }
 

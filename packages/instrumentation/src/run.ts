@@ -272,11 +272,8 @@ export class Run {
     if (this.#phase !== 'open') return;
     const endedAt = Math.max(at, this.lastEventAt);
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
-    if (this.isRecorded && this.#calls.size > 0) {
-      for (const call of [...this.#calls.values()].toReversed()) {
-        this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
-      }
-    }
+    const calls = this.isRecorded ? [...this.#calls.values()] : [];
+    for (const call of calls.toReversed()) this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
     this.#calls.clear();
     this.#ended.clear();
     this.#phase = 'closed';

@@ -7,7 +7,7 @@ export function tell(listeners: readonly RunListener[], what: (listener: RunList
     try {
       what(listener);
     } catch (error) {
-      diag.error('turnkeeper: a meter, a logger or a hook failed; the spans are as they were', error);
+      diag.error('turnkeeper: a meter, a logger or a hook failed', error);
     }
   }
 }
