@@ -6,16 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { join } from 'node:path';
-
-interface Line {
-  readonly name: string;
-  readonly ratio: number;
-  readonly limit: number;
-  readonly unit: string;
-  readonly base: number;
-  readonly own: number;
-  readonly others: readonly { readonly name: string; readonly ratio: number }[];
-}
+import type { Line } from '../packages/instrumentation/bench/line.ts';
 
 const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs/performance.md');

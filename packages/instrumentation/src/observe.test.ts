@@ -1,7 +1,7 @@
-import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import { AlwaysOffSampler, BasicTracerProvider, SamplingDecision } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe, type ObserveOptions } from './observe.ts';
@@ -428,6 +428,36 @@ describe('the tap', () => {
     expect(isRecorded({ tracerProvider: unsampled })).toBe(false);
     expect(isRecorded({ tracerProvider: unsampled, meterProvider: new MeterProvider() })).toBe(true);
     expect(isRecorded({ tracerProvider: unsampled, stampOnly: true })).toBe(true);
+  });
+
+  test('starts no span for the calls of a run that is not sampled, and still knows which of them is at work', () => {
+    const asked: string[] = [];
+    const sampler = {
+      shouldSample: (_context: Context, _traceId: string, name: string) => {
+        asked.push(name);
+        return { decision: SamplingDecision.NOT_RECORD };
+      },
+    };
+    const { tap, say } = script({ tracerProvider: new BasicTracerProvider({ sampler }) });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', agent: 'a' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      tap.inside({ run: 'r', call: 't' }, () => expect(tap.place()).toMatchObject({ run: 'r', call: 't' }));
+      say({ type: 'tool.end', run: 'r', call: 't', outcome: ok }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    expect(asked).toEqual(['invoke_agent a']);
+  });
+
+  test('remembers what the last 256 runs said, and no more', () => {
+    const { tap, say, observation } = script();
+    for (let run = 0; run < 600; run += 1) {
+      tap.run(`r-${run}`, [], () => {
+        say({ type: 'run.start', run: `r-${run}`, session: `own-${run}` });
+        say({ type: 'run.end', run: `r-${run}`, outcome: ok });
+      });
+    }
+    const ids = observation.runs().map(({ session }) => session.id);
+    expect(ids).toHaveLength(256);
+    expect([ids[0], ids.at(-1)]).toEqual(['own-344', 'own-599']);
   });
 
   test('says where tracing is suppressed', () => {

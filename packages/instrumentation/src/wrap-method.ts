@@ -34,7 +34,7 @@ function place(object: object, name: string, make: (original: Function) => Funct
   if (typeof original !== 'function') return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);
   const wrapped = make(original);
-  // What an object has already is written, not defined anew: engines know their objects by their shapes, and V8 too.
+  // What the object has itself is written, not defined anew: that is many times cheaper, and happens at each call of a tool.
   if (own?.writable === true && Reflect.set(object, name, wrapped)) {
     return () => void (Reflect.get(object, name) === wrapped && Reflect.set(object, name, original));
   }

@@ -48,6 +48,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   startRun(run: Run, event: RunStart, at: Millis): Span {
+    run.isListenedTo = this.listeners.some((listener) => listener.wantsEnds?.());
     const operation = operationOf(event);
     const span = this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
@@ -67,7 +68,6 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   records(run: Run): boolean {
-    run.isListenedTo = this.listeners.some((listener) => listener.wantsEnds?.());
     return run.isListenedTo || run.span?.isRecording() === true;
   }
 

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { context, createContextKey, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing, type TracingOptions } from '../testing/tracing.ts';
@@ -12,6 +13,32 @@ afterEach(() => tracing?.[Symbol.dispose]());
 
 /** As a program without types might pass it. */
 const untyped = (value: unknown): string => JSON.parse(JSON.stringify({ value: value ?? null })).value;
+
+describe('the context of a session', () => {
+  test('takes, gives and forgets values as the API’s own does, and stays what it was', () => {
+    start();
+    const keys = ['one', 'two', 'three'].map((name) => createContextKey(name));
+    const key = fc.constantFrom(...keys);
+    const step = fc.record({ key, value: fc.option(fc.nat()), nest: fc.boolean() });
+    const valuesIn = (within: Context): unknown[] => keys.map((one) => within.getValue(one));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        let plain = ROOT_CONTEXT;
+        let ours = withSession('conv-1', () => context.active());
+        for (const { key: one, value, nest } of steps) {
+          const before = ours;
+          const valuesBefore = valuesIn(before);
+          plain = value === null ? plain.deleteValue(one) : plain.setValue(one, value);
+          ours = value === null ? ours.deleteValue(one) : ours.setValue(one, value);
+          if (nest) ours = context.with(ours, () => withSession('conv-2', () => context.active()));
+          expect(valuesIn(ours)).toEqual(valuesIn(plain));
+          expect(valuesIn(before)).toEqual(valuesBefore);
+          expect(context.with(ours, () => currentSession()?.id)).toMatch(/^conv-/);
+        }
+      }),
+    );
+  });
+});
 
 describe('withSession', () => {
   test('binds the session for everything that the work starts, and nothing beside it', async () => {

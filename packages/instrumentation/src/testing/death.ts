@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { check, type CapturedSpan } from '@turnkeeper/check';
 import '@turnkeeper/check/vitest';
+import { startModelServer, type ModelServer } from '@turnkeeper/model-server';
 import { expect, test } from 'vitest';
 import type { Adapter } from '../adapter.ts';
 import { withSession } from '../session/active-session.ts';
@@ -35,6 +36,32 @@ export interface Life {
   readonly kill: (victim: ChildProcess | number | (() => Promise<unknown>)) => Promise<void>;
   /** What is tidied up when all has been looked at. */
   readonly things: AsyncDisposableStack;
+}
+
+/** A model server that can be killed below an engine of the program's own process. */
+export interface MortalModels {
+  readonly server: ModelServer;
+  /** It is asked for what it never answers. */
+  readonly asked: Promise<void>;
+}
+
+/** To `#silent` it never says anything, to `#never` it never ends; to `#weather` it asks for the tool. */
+export async function startMortalModels({ things }: Life): Promise<MortalModels> {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const server = things.use(
+    await startModelServer({
+      script: async ({ messages, lastUserText }) => {
+        if (messages.at(-1)?.role === 'tool') return 'done';
+        if (lastUserText.includes('#silent')) {
+          resolve();
+          await new Promise(() => {});
+        }
+        if (lastUserText.includes('#never')) return { text: 'one two', ending: 'never' };
+        return lastUserText.includes('#weather') ? { toolCalls: [{ name: 'weather' }] } : 'hello';
+      },
+    }),
+  );
+  return { server, asked };
 }
 
 /** One moment to die at. */

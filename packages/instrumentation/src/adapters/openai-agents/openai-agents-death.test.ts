@@ -1,20 +1,17 @@
 import { Agent, MemorySession, Runner, tool } from '@openai/agents';
-import { startModelServer, type ModelServer } from '@turnkeeper/model-server';
+import type { ModelServer } from '@turnkeeper/model-server';
 import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { describe } from 'vitest';
 import { z } from 'zod';
-import { testDeaths, type Death, type Life } from '../../testing/death.ts';
+import { startMortalModels, testDeaths, type Death, type Life, type MortalModels } from '../../testing/death.ts';
 import { openaiAgents } from './index.ts';
 
-interface Opened {
-  readonly server: ModelServer;
+interface Opened extends MortalModels {
   /** One turn, read to its end. */
   readonly turn: (text: string) => Promise<unknown>;
   readonly runner: Runner;
   readonly agent: Agent;
   readonly session: MemorySession;
-  /** The model is asked for what it never answers. */
-  readonly asked: Promise<void>;
 }
 
 interface Options {
@@ -25,20 +22,7 @@ interface Options {
 
 /** A runner, and the model server that it has: the engine itself runs in here. */
 async function open(life: Life, { during, needsApproval = false }: Options = {}): Promise<Opened> {
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const server = life.things.use(
-    await startModelServer({
-      script: async ({ messages, lastUserText }) => {
-        if (messages.at(-1)?.role === 'tool') return 'done';
-        if (lastUserText.includes('#silent')) {
-          resolve();
-          await new Promise(() => {});
-        }
-        if (lastUserText.includes('#never')) return { text: 'one two', ending: 'never' };
-        return lastUserText.includes('#weather') ? { toolCalls: [{ name: 'weather' }] } : 'hello';
-      },
-    }),
-  );
+  const { server, asked } = await startMortalModels(life);
   const weather = tool({
     name: 'weather',
     description: 'The weather',

@@ -1,15 +1,12 @@
 import { defineTool, type AgentSession } from '@earendil-works/pi-coding-agent';
-import { startModelServer, type ModelServer } from '@turnkeeper/model-server';
+import type { ModelServer } from '@turnkeeper/model-server';
 import { openPi } from '@turnkeeper/model-server/pi';
 import { describe } from 'vitest';
-import { testDeaths, type Death, type Life } from '../../testing/death.ts';
+import { startMortalModels, testDeaths, type Death, type Life, type MortalModels } from '../../testing/death.ts';
 import { pi } from './index.ts';
 
-interface Opened {
+interface Opened extends MortalModels {
   readonly session: AgentSession;
-  readonly server: ModelServer;
-  /** The model is asked for what it never answers. */
-  readonly asked: Promise<void>;
 }
 
 interface Options {
@@ -19,21 +16,8 @@ interface Options {
 }
 
 /** A session, and the model server that it has: the engine itself runs in here. */
-async function open({ watch, things }: Life, { during, maxRetries = 0 }: Options = {}): Promise<Opened> {
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const server = things.use(
-    await startModelServer({
-      script: async ({ messages, lastUserText }) => {
-        if (messages.at(-1)?.role === 'tool') return 'done';
-        if (lastUserText.includes('#silent')) {
-          resolve();
-          await new Promise(() => {});
-        }
-        if (lastUserText.includes('#never')) return { text: 'one two', ending: 'never' };
-        return lastUserText.includes('#weather') ? { toolCalls: [{ name: 'weather' }] } : 'hello';
-      },
-    }),
-  );
+async function open(life: Life, { during, maxRetries = 0 }: Options = {}): Promise<Opened> {
+  const { server, asked } = await startMortalModels(life);
   const weather = defineTool({
     name: 'weather',
     label: 'Weather',
@@ -44,8 +28,8 @@ async function open({ watch, things }: Life, { during, maxRetries = 0 }: Options
       return { content: [{ type: 'text', text: 'rain' }], details: undefined };
     },
   });
-  const { session } = things.use(await openPi({ url: server.url, tools: [weather], maxRetries }));
-  watch(pi, session, ({ runs, calls }) => runs.size + calls.size);
+  const { session } = life.things.use(await openPi({ url: server.url, tools: [weather], maxRetries }));
+  life.watch(pi, session, ({ runs, calls }) => runs.size + calls.size);
   return { session, server, asked };
 }
 
