@@ -93,7 +93,7 @@ export class HeldRuns {
 
   /** A run's start stays while anything of the run is there: without it, nothing of the run could be told. */
   #dropOldest(events: HeldEvent[]): void {
-    this.#options.warn(`more than ${MAX_EVENTS} events came before their caller was known: the oldest are left out`);
+    this.#options.warn(`more than ${MAX_EVENTS} events came before their caller: the oldest are left out`);
     const oldest = events.findIndex(({ event }) => event.type !== 'run.start');
     const [dropped] = events.splice(Math.max(oldest, 0), 1);
     if (dropped?.event.type !== 'run.start' && dropped?.event.type !== 'run.end') return;

@@ -122,7 +122,7 @@ class Instruments {
       unit: '{run}',
     });
     this.rejected = meter.createCounter(semconv.METRIC_TURNKEEPER_SESSION_REJECTED, {
-      description: 'Session ids that were no good, by source',
+      description: 'Bad session ids, by source',
       unit: '{id}',
     });
   }

@@ -50,7 +50,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   startRun(run: Run, event: RunStart, at: Millis): Span {
     run.isListenedTo = this.listeners.some((listener) => listener.wantsEnds?.());
     const operation = operationOf(event);
-    const span = this.#options.tracer().startSpan(
+    return this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
       {
         kind: event.remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT,
@@ -64,7 +64,6 @@ export class SpanRecorder extends RunRecorder implements Recorder {
       },
       withFrame(run.base, { session: run.session }),
     );
-    return span;
   }
 
   records(run: Run): boolean {
