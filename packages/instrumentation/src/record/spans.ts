@@ -48,7 +48,9 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   startRun(run: Run, event: RunStart, at: Millis): Span {
-    run.isListenedTo = this.listeners.some((listener) => listener.wantsEnds?.());
+    tell(this.listeners, (listener) => {
+      if (listener.wantsEnds?.()) run.isListenedTo = true;
+    });
     const operation = operationOf(event);
     return this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
