@@ -1,4 +1,4 @@
-import { wrapMethod, type Patch, type RunId } from '../../adapter.ts';
+import { listenToMethod, wrapMethod, type Patch, type Place } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { observeGuardrails } from './guardrails.ts';
 import { observeModels } from './models.ts';
@@ -75,9 +75,10 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     });
   });
 
-  const listen = (run: RunId, [event, runContext, agent, ...rest]: readonly unknown[]): void => {
+  const listen = ({ run, isRecorded }: Place, [event, runContext, agent, ...rest]: readonly unknown[]): void => {
     const running = storeRun.getStore();
     if (running) running.runContext ??= runContext;
+    if (!isRecorded) return;
     switch (event) {
       case 'agent_start':
         models.look(recordOf(agent)?.['model']);
@@ -98,12 +99,9 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
         return;
     }
   };
-  const undoEmit = wrapMethod(prototype, 'emit', (proceed, args) => {
-    tap.guard(() => {
-      const place = tap.place();
-      if (place) listen(place.run, args);
-    });
-    return proceed(...args);
+  const undoEmit = listenToMethod(prototype, 'emit', (args) => {
+    const place = tap.place();
+    if (place) listen(place, args);
   });
 
   return () => {

@@ -19,18 +19,22 @@ import {
  */
 export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: unknown) => void {
   let calls = 0;
-  /** What a store that is given to runs says of itself whether it accepts their context. */
-  const acceptances = new WeakMap<object, () => boolean>();
+  /** What the stores of an owner say of themselves whether they accept the run's context. */
+  const acceptances = new WeakMap<object, (session: object) => boolean>();
+
+  const accepts = (store: object): boolean => {
+    const own = acceptances.get(store) ?? acceptances.get(Reflect.getPrototypeOf(store) ?? store);
+    return own?.(store) !== false;
+  };
 
   const wrappers = OPERATIONS.map((operation) => {
     const wrap = methodWrapper(operation.method, (proceed, args, self) => {
       const place = tap.place();
       if (!isStore(self) || !place || isAtWork(operation, place.call)) return proceed(...args);
-      const own = acceptances.get(self);
       const { run, call: within } = place;
       const running = storeRun.getStore();
       if (running) running.runContext ??= runContextOf(operation, args);
-      const given = within === undefined && own?.() === false ? withoutContext(operation, args, self) : args;
+      const given = within === undefined && !accepts(self) ? withoutContext(operation, args, self) : args;
       if (!place.isRecorded) return proceed(...given);
       calls += 1;
       const call = `${prefixOf(operation)}${calls}`;
@@ -52,34 +56,45 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
     return { method: operation.method, wrap };
   });
 
-  return (session) => {
-    if (!isStore(session)) return;
-    hooks.once(session, () => {
-      const acceptance = observeAcceptance(session, () => isRunnerAsking(tap));
-      acceptances.set(session, acceptance.own);
+  const hook = (owner: object): void =>
+    hooks.once(owner, () => {
+      const acceptance = observeAcceptance(owner, () => isRunnerAsking(tap));
+      acceptances.set(owner, acceptance.own);
       const undo = wrappers
-        .filter(({ method }) => typeof session[method] === 'function')
-        .map(({ wrap }) => wrap(session));
+        .filter(({ method }) => typeof Reflect.get(owner, method) === 'function')
+        .map(({ wrap }) => wrap(owner));
       // Nobody would keep the context from a store whose methods are not ours.
       if (undo.every((step) => step !== undefined)) return [...undo, acceptance.place()];
       return undo;
     });
-    const inner = recordIn(session, 'underlyingSession');
-    if (!isStore(inner)) return;
-    hooks.once(inner, () => wrappers.map(({ wrap }) => wrap(inner)));
+
+  return (session) => {
+    for (const store of [session, recordIn(session, 'underlyingSession')]) if (isStore(store)) hook(ownerOf(store));
   };
 }
 
 /**
+ * What has the methods of a store: its class, as programs make a store for each request; the store itself, where
+ * anything of it is its own.
+ */
+function ownerOf(store: object): object {
+  const prototype = Reflect.getPrototypeOf(store);
+  if (!prototype || prototype === Object.prototype || !Object.isExtensible(prototype)) return store;
+  return OWN.some((name) => Object.hasOwn(store, name)) ? store : prototype;
+}
+
+const OWN: readonly string[] = [ACCEPTS, ...OPERATIONS.map(({ method }) => method)];
+
+/**
  * The runner shows its context only to sessions that accept it. While it asks, an observed session says that it does,
- * and its hooks keep the context from a session that has not opted in.
+ * and its hooks keep the context from a session that has not opted in. `owner` is the session or its class.
  */
 function observeAcceptance(
-  session: object,
+  owner: object,
   isAsking: () => boolean,
-): { readonly own: () => boolean; readonly place: () => (() => void) | undefined } {
+): { readonly own: (session: object) => boolean; readonly place: () => (() => void) | undefined } {
   let isOwn = false;
-  const own = (): boolean => {
+  const own = (session: object): boolean => {
     isOwn = true;
     try {
       return acceptsRunContext(session);
@@ -87,21 +102,22 @@ function observeAcceptance(
       isOwn = false;
     }
   };
-  const before = Object.getOwnPropertyDescriptor(session, ACCEPTS);
+  const before = Object.getOwnPropertyDescriptor(owner, ACCEPTS);
   /** Says what the session would say without us. */
-  const original: object = Object.create(Object.getPrototypeOf(session), before ? { [ACCEPTS]: before } : {});
-  const said = (): unknown => Reflect.get(original, ACCEPTS, session);
+  const original: object = Object.create(Object.getPrototypeOf(owner), before ? { [ACCEPTS]: before } : {});
   const place = (): (() => void) | undefined => {
-    if (before?.configurable === false || said() === true) return undefined;
-    const get = (): unknown => (!isOwn && isAsking()) || said();
-    const set = (value: unknown): void =>
-      void Reflect.defineProperty(session, ACCEPTS, { value, configurable: true, enumerable: true, writable: true });
-    if (!Reflect.defineProperty(session, ACCEPTS, { get, set, configurable: true, enumerable: false }))
-      return undefined;
+    if (before?.configurable === false) return undefined;
+    const get = function (this: unknown): unknown {
+      return (!isOwn && isAsking()) || Reflect.get(original, ACCEPTS, this);
+    };
+    const set = function (this: object, value: unknown): void {
+      Reflect.defineProperty(this, ACCEPTS, { value, configurable: true, enumerable: true, writable: true });
+    };
+    if (!Reflect.defineProperty(owner, ACCEPTS, { get, set, configurable: true, enumerable: false })) return undefined;
     return () => {
-      if (Object.getOwnPropertyDescriptor(session, ACCEPTS)?.get !== get) return;
-      if (before) Reflect.defineProperty(session, ACCEPTS, before);
-      else Reflect.deleteProperty(session, ACCEPTS);
+      if (Object.getOwnPropertyDescriptor(owner, ACCEPTS)?.get !== get) return;
+      if (before) Reflect.defineProperty(owner, ACCEPTS, before);
+      else Reflect.deleteProperty(owner, ACCEPTS);
     };
   };
   return { own, place };
