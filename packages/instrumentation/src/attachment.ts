@@ -291,6 +291,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   #remember(engineSession: string | undefined, session: Session): void {
     if (!isSessionId(engineSession)) return;
+    if (this.#sessions.get(engineSession) === session) return;
     this.#sessions.delete(engineSession);
     this.#sessions.set(engineSession, session);
     keepAtMost(MAX_SESSIONS, this.#sessions);

@@ -36,28 +36,43 @@ export class RunTable {
       const oldest = this.#runs.values().next();
       if (!oldest.done) this.#abandon(oldest.value);
     }
-    this.#watchdog ??= setInterval(() => this.#look(), this.#options.idleTimeoutMillis / 4).unref();
+    this.#watchdog ??= watch(this, this.#options.idleTimeoutMillis / 4);
   }
 
-  /** A timer keeps the engine's objects alive: there is one only while there are runs to watch. */
   remove(run: Run): void {
     this.#runs.delete(run.id);
-    if (this.#runs.size > 0) return;
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
   }
 
   abandonAll(): void {
     for (const run of this.#runs.values()) this.#abandon(run);
+    this.#rest();
   }
 
-  #look(): void {
+  /** Closes what has been silent for too long. */
+  look(): void {
     const limit = this.#options.now() - this.#options.idleTimeoutMillis;
     for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
+    if (this.size === 0) this.#rest();
+  }
+
+  #rest(): void {
+    clearInterval(this.#watchdog);
+    this.#watchdog = undefined;
   }
 
   #abandon(run: Run): void {
     this.remove(run);
     this.#options.abandon(run);
   }
+}
+
+/** A timer keeps what it leads to alive, the engine's objects here: it leads to nothing that others have let go. */
+function watch(table: RunTable, milliseconds: number): NodeJS.Timeout {
+  const watched = new WeakRef(table);
+  const timer = setInterval(() => {
+    const alive = watched.deref();
+    if (alive) alive.look();
+    else clearInterval(timer);
+  }, milliseconds).unref();
+  return timer;
 }

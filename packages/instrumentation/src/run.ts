@@ -140,6 +140,8 @@ export class Run {
   isRecorded = true;
   /** Whether a listener does, besides what is written on spans. Kept by recorders. */
   isListenedTo = false;
+  /** Whether its span began with its session. Kept by recorders. */
+  isStamped = false;
   isWaiting = false;
   readonly #attachment: object;
   readonly #recorder: Recorder;

@@ -51,6 +51,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     tell(this.listeners, (listener) => {
       if (listener.wantsEnds?.()) run.isListenedTo = true;
     });
+    run.isStamped = run.session.isSettled;
     const operation = operationOf(event);
     return this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
@@ -143,7 +144,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   #writeSession(run: Run, span: Span, previous: SpanContext | undefined, at: Millis): void {
     const { session } = run;
     const operation = run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined;
-    span.setAttributes(sessionAttributes(session, operation));
+    if (!run.isStamped) span.setAttributes(sessionAttributes(session, operation));
     const source = sourceOf(run);
     if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
     if (session.applicationName !== undefined) {

@@ -16,7 +16,7 @@ import {
   type OpenAIRunnerClass,
 } from './native.ts';
 import { passingHooks } from './passing-hooks.ts';
-import { storeRun, type StoreRun } from './store-run.ts';
+import { storeRunsIfAny, type StoreRun } from './store-run.ts';
 import { observeStores } from './stores.ts';
 import { observeTools } from './tools.ts';
 
@@ -31,7 +31,8 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
   const hooks = passingHooks();
   const models = observeModels(tap, hooks);
   const tools = observeTools(tap);
-  const lookAtStore = observeStores(tap, hooks);
+  let runs = storeRunsIfAny();
+  const lookAtStore = observeStores(tap, hooks, () => runs);
   const lookAtGuardrails = observeGuardrails(tap, hooks);
 
   const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
@@ -46,6 +47,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     lookAtGuardrails(runner, agent, state?.['_currentAgent']);
 
     const run = tap.mint();
+    runs ??= storeRunsIfAny();
     const running: StoreRun = { runContext: state?.['_context'] };
     const end = (result: unknown, failure?: { readonly error: unknown }): void => {
       const ended = failure
@@ -57,7 +59,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     };
     return tap.run(run, [agent, runner].filter(isRecord), () => {
       tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
-      return storeRun.run(running, () =>
+      const work = (): unknown =>
         follow(
           tap,
           () => proceed(...args),
@@ -70,13 +72,13 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
                 (error: unknown) => tap.guard(() => end(result, { error })),
               );
           },
-        ),
-      );
+        );
+      return runs ? runs.run(running, work) : work();
     });
   });
 
   const listen = ({ run, isRecorded }: Place, [event, runContext, agent, ...rest]: readonly unknown[]): void => {
-    const running = storeRun.getStore();
+    const running = runs?.getStore();
     if (running) running.runContext ??= runContext;
     if (!isRecorded) return;
     switch (event) {

@@ -8,7 +8,7 @@ import {
   withoutContext,
   type StoreOperation,
 } from './session-store.ts';
-import { storeRun } from './store-run.ts';
+import { storeRuns } from './store-run.ts';
 
 /** Marks what `withRunContext` made: a symbol of the registry, so that two copies of this package wrap once. */
 const WRAPPED = Symbol.for('turnkeeper.withRunContext');
@@ -23,6 +23,7 @@ const WRAPPED = Symbol.for('turnkeeper.withRunContext');
  */
 export function withRunContext<Session extends object>(session: Session): Session {
   if (!isStore(session) || Object.hasOwn(session, WRAPPED)) return session;
+  storeRuns();
   wrapInside(session);
   const wrapped: Session = Object.create(session, descriptorsOf(session));
   for (const operation of OPERATIONS) {
@@ -35,13 +36,14 @@ export function withRunContext<Session extends object>(session: Session): Sessio
 }
 
 function operate(session: object, operation: StoreOperation, args: readonly unknown[]): unknown {
-  const running = storeRun.getStore();
+  const runs = storeRuns();
+  const running = runs.getStore();
   const runContext = runContextOf(operation, args) ?? running?.runContext;
   const given = acceptsRunContext(session)
     ? withContext(operation, args, runContext)
     : withoutContext(operation, args, session);
   const work = (): unknown => call(session, operation.method, given);
-  return runContext === running?.runContext ? work() : storeRun.run({ runContext }, work);
+  return runContext === running?.runContext ? work() : runs.run({ runContext }, work);
 }
 
 /** A decorator that is wrapped as a whole: the stores that it keeps are wrapped in their places. */

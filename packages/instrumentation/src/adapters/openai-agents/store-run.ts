@@ -6,18 +6,23 @@ export interface StoreRun {
   runContext: unknown;
 }
 
-const RUN = Symbol.for('turnkeeper.openai-agents.run');
-
 /**
  * The key under which an asynchronous flow carries its run, and nothing more: what it leads to ends with the flow. A
  * symbol of the registry, so that copies of this package (a bundled one, one by the module hook) have the same key.
  */
-export const storeRun: AsyncLocalStorage<StoreRun> = sharedStorage();
+const RUN = Symbol.for('turnkeeper.openai-agents.run');
 
-function sharedStorage(): AsyncLocalStorage<StoreRun> {
-  const existing: unknown = Reflect.get(globalThis, RUN);
-  if (existing instanceof AsyncLocalStorage) return existing;
+/** The runs of flows, for whoever wants to know them. From here on there is somebody. */
+export function storeRuns(): AsyncLocalStorage<StoreRun> {
+  const existing = storeRunsIfAny();
+  if (existing) return existing;
   const storage = new AsyncLocalStorage<StoreRun>();
   Reflect.defineProperty(globalThis, RUN, { value: storage });
   return storage;
+}
+
+/** Undefined where nobody wants to know: to carry a run along costs every flow in it a little. */
+export function storeRunsIfAny(): AsyncLocalStorage<StoreRun> | undefined {
+  const existing: unknown = Reflect.get(globalThis, RUN);
+  return existing instanceof AsyncLocalStorage ? existing : undefined;
 }

@@ -1,8 +1,9 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import { methodWrapper } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { readFailure, recordIn, sessionIdOf } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
-import { storeRun } from './store-run.ts';
+import type { StoreRun } from './store-run.ts';
 import {
   ACCEPTS,
   acceptsRunContext,
@@ -15,9 +16,13 @@ import {
 
 /**
  * Shows what runs do to the histories of sessions. Returns what observes a session, before a run with it begins; and
- * the store that the SDK's compaction keeps in it.
+ * the store that the SDK's compaction keeps in it. `runs`: where flows carry their run, if anybody wants to know.
  */
-export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: unknown) => void {
+export function observeStores(
+  tap: OpenAITap,
+  hooks: PassingHooks,
+  runs: () => AsyncLocalStorage<StoreRun> | undefined,
+): (session: unknown) => void {
   let calls = 0;
   /** What the stores of an owner say of themselves whether they accept the run's context. */
   const acceptances = new WeakMap<object, (session: object) => boolean>();
@@ -32,9 +37,9 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
       const place = tap.place();
       if (!isStore(self) || !place || isAtWork(operation, place.call)) return proceed(...args);
       const { run, call: within } = place;
-      const running = storeRun.getStore();
+      const running = runs()?.getStore();
       if (running) running.runContext ??= runContextOf(operation, args);
-      const given = within === undefined && !accepts(self) ? withoutContext(operation, args, self) : args;
+      const given = running && within === undefined && !accepts(self) ? withoutContext(operation, args, self) : args;
       if (!place.isRecorded) return proceed(...given);
       calls += 1;
       const call = `${prefixOf(operation)}${calls}`;
@@ -58,7 +63,7 @@ export function observeStores(tap: OpenAITap, hooks: PassingHooks): (session: un
 
   const hook = (owner: object): void =>
     hooks.once(owner, () => {
-      const acceptance = observeAcceptance(owner, () => isRunnerAsking(tap));
+      const acceptance = observeAcceptance(owner, () => runs()?.getStore() !== undefined && isRunnerAsking(tap));
       acceptances.set(owner, acceptance.own);
       const undo = wrappers
         .filter(({ method }) => typeof Reflect.get(owner, method) === 'function')
