@@ -4,6 +4,9 @@ import type { Run } from './run.ts';
 /** How many runs one attachment keeps open; the oldest is closed as abandoned. */
 const MAX_RUNS = 20_000;
 
+/** How long the watchdog may be left without a run to watch: to stop and start it for each costs more than the rest. */
+const MAX_INTERVAL = 10_000;
+
 export interface RunTableOptions {
   /** A run without an event for this long is abandoned. Milliseconds. */
   readonly idleTimeoutMillis: number;
@@ -36,7 +39,7 @@ export class RunTable {
       const oldest = this.#runs.values().next();
       if (!oldest.done) this.#abandon(oldest.value);
     }
-    this.#watchdog ??= watch(this, this.#options.idleTimeoutMillis / 4);
+    this.#watch();
   }
 
   remove(run: Run): void {
@@ -45,19 +48,21 @@ export class RunTable {
 
   abandonAll(): void {
     for (const run of this.#runs.values()) this.#abandon(run);
-    this.#rest();
+    clearTimeout(this.#watchdog);
   }
 
   /** Closes what has been silent for too long. */
   look(): void {
+    this.#watchdog = undefined;
     const limit = this.#options.now() - this.#options.idleTimeoutMillis;
     for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
-    if (this.size === 0) this.#rest();
+    if (this.size > 0) this.#watch();
   }
 
-  #rest(): void {
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
+  /** A timer keeps what it leads to alive, the engine's objects here: it leads to nothing that others have let go. */
+  #watch(): void {
+    const interval = Math.min(this.#options.idleTimeoutMillis / 4, MAX_INTERVAL);
+    this.#watchdog ??= setTimeout(lookAt, interval, new WeakRef(this)).unref();
   }
 
   #abandon(run: Run): void {
@@ -66,13 +71,6 @@ export class RunTable {
   }
 }
 
-/** A timer keeps what it leads to alive, the engine's objects here: it leads to nothing that others have let go. */
-function watch(table: RunTable, milliseconds: number): NodeJS.Timeout {
-  const watched = new WeakRef(table);
-  const timer = setInterval(() => {
-    const alive = watched.deref();
-    if (alive) alive.look();
-    else clearInterval(timer);
-  }, milliseconds).unref();
-  return timer;
+function lookAt(table: WeakRef<RunTable>): void {
+  table.deref()?.look();
 }

@@ -73,8 +73,8 @@ export interface Recorder {
 /** What a listener beside the spans hears of the same. */
 export interface RunListener {
   identified?(run: Run, at: Millis): void;
-  /** Whether it wants to hear how calls and runs end, at the time that a run begins. */
-  wantsEnds?(): boolean;
+  /** Whether it measures a run that begins now: how it and its calls end. */
+  wantsRun?(): boolean;
   rejected?(engine: string, source: SessionSource): void;
   callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
   runEnded?(run: Run, outcome: Outcome, at: Millis): void;
@@ -138,7 +138,7 @@ export class Run {
   lastEventAt: Millis;
   /** Whether anybody hears of its calls. */
   isRecorded = true;
-  /** Whether a listener does, besides what is written on spans. Kept by recorders. */
+  /** Whether a listener wants it, besides what is written on spans. Kept by recorders. */
   isListenedTo = false;
   /** Whether its span began with its session. Kept by recorders. */
   isStamped = false;

@@ -82,6 +82,8 @@ test('20,000 runs, one after another, leave neither runs nor timers', async () =
     tap.run(run, [], () => say({ type: 'run.start', run }, { type: 'run.end', run, outcome: ok }));
   }
   expect(size()).toBe(0);
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(10_000);
   expect(vi.getTimerCount()).toBe(0);
 });
 

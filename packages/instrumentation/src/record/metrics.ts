@@ -24,20 +24,23 @@ const INSTRUMENTS = Symbol('turnkeeper.instruments');
 /** Measures runs and calls. Never a session's id on a measurement: it would make a series of each conversation. */
 export class MetricsListener implements RunListener {
   readonly #provider: () => MeterProvider;
+  /** The one that measures nothing. */
+  #noop: MeterProvider | undefined;
 
   constructor(provider: () => MeterProvider) {
     this.#provider = provider;
   }
 
-  wantsEnds(): boolean {
+  wantsRun(): boolean {
     return this.#instruments() !== undefined;
   }
 
   identified(run: Run): void {
-    this.#instruments()?.resolved.add(1, {
-      [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',
-      [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine,
-    });
+    if (run.isListenedTo)
+      this.#instruments()?.resolved.add(1, {
+        [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',
+        [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine,
+      });
   }
 
   rejected(engine: string, source: SessionSource): void {
@@ -93,7 +96,11 @@ export class MetricsListener implements RunListener {
 
   /** Undefined where nobody measures. */
   #instruments(): Instruments | undefined {
-    return Instruments.of(this.#provider());
+    const provider = this.#provider();
+    if (provider === this.#noop) return undefined;
+    const instruments = Instruments.of(provider);
+    if (!instruments) this.#noop = provider;
+    return instruments;
   }
 }
 

@@ -48,9 +48,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   startRun(run: Run, event: RunStart, at: Millis): Span {
-    tell(this.listeners, (listener) => {
-      if (listener.wantsEnds?.()) run.isListenedTo = true;
-    });
+    this.askListeners(run);
     run.isStamped = run.session.isSettled;
     const operation = operationOf(event);
     return this.#options.tracer().startSpan(

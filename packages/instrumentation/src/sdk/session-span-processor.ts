@@ -100,9 +100,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   #stamp(span: Span, session: Session): void {
     if (session.id === undefined) return;
-    const stamps = stampsOf(session);
-    // Spans of ours begin with them.
-    if (!includes(attributesOf(span), stamps)) span.setAttributes(stamps);
+    span.setAttributes(stampsOf(session));
     if (this.#options.conversationOnEverySpan && hasConversation(session)) {
       span.setAttribute(ATTR_GEN_AI_CONVERSATION_ID, session.id);
     }
@@ -130,11 +128,6 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     if (overwritten !== undefined) missing[ATTR_TURNKEEPER_SESSION_OVERWRITTEN] = String(overwritten);
     return missing;
   }
-}
-
-function includes(attributes: Attributes, stamps: Attributes): boolean {
-  for (const name in stamps) if (attributes[name] !== stamps[name]) return false;
-  return true;
 }
 
 const NONE: Attributes = {};

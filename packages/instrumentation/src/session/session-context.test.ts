@@ -12,7 +12,7 @@ import { attachedSession, attachSession, SessionContext, sessionContext } from '
 const contextOf = (options: unknown): SessionContext => Reflect.construct(SessionContext, [options]);
 const attach = (target: unknown, context: unknown): unknown =>
   Reflect.apply(attachSession, undefined, [target, context]);
-const find = (target: object): string | undefined => attachedSession(target, () => {})?.sessionId;
+const find = (target: object): string | undefined => attachedSession([target], () => {})?.sessionId;
 const one = new SessionContext({ sessionId: 'one' });
 const two = new SessionContext({ sessionId: 'two' });
 

@@ -67,19 +67,22 @@ export function attachSession<T extends object>(target: T, context: SessionConte
 }
 
 /**
- * The session attached to an object: its own, else what it inherits through its prototypes and the classes that they
- * belong to. A value of another type is passed over and told to `reject`, as is an object that cannot be looked at.
+ * The session attached to the first of these objects that has one: its own, else what it inherits through its prototypes
+ * and the classes that they belong to. A value of another type is passed over and told to `reject`, as is an object that
+ * cannot be looked at.
  */
-export function attachedSession(target: object, reject: (problem: string) => void): SessionContext | undefined {
-  try {
-    const aside = knownAside();
-    let place: object | null = target;
-    for (; place !== null && place !== Object.prototype; place = Reflect.getPrototypeOf(place)) {
-      const found = attachedHere(place, target, aside, reject) ?? attachedToClass(place, target, aside, reject);
-      if (found) return found;
+export function attachedSession(targets: readonly object[], reject: Reject): SessionContext | undefined {
+  const aside = knownAside();
+  for (const target of targets) {
+    try {
+      let place: object | null = target;
+      for (; place !== null && place !== Object.prototype; place = Reflect.getPrototypeOf(place)) {
+        const found = attachedHere(place, target, aside, reject) ?? attachedToClass(place, target, aside, reject);
+        if (found) return found;
+      }
+    } catch {
+      reject('the object that would hold it cannot be read');
     }
-  } catch {
-    reject('the object that would hold it cannot be read');
   }
   return undefined;
 }

@@ -30,7 +30,7 @@ export function sessionOfRun(inputs: RunSessionInputs): RunSession {
   const around = frameIn(base);
   const inherited = around?.session;
   const explicit = sessionOptions(inputs.explicit);
-  const attached = firstAttached(owners, (problem) => reject('attached', problem));
+  const attached = attachedSession(owners, (problem) => reject('attached', problem));
   const isTrusted = inherited?.source === 'baggage';
   const resolved = resolveSession(
     {
@@ -55,12 +55,4 @@ export function sessionOfRun(inputs: RunSessionInputs): RunSession {
   const session = new Session({ ...details, parent: enclosing }, inputs.limits);
   if (resolved) session.bind(resolved.id, resolved.source);
   return { session, ownsSession: true };
-}
-
-function firstAttached(owners: readonly object[], reject: (problem: string) => void): SessionOptions | undefined {
-  for (const owner of owners) {
-    const attached = attachedSession(owner, reject);
-    if (attached) return attached;
-  }
-  return undefined;
 }

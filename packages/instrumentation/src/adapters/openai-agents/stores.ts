@@ -110,15 +110,13 @@ function observeAcceptance(
   const before = Object.getOwnPropertyDescriptor(owner, ACCEPTS);
   /** Says what the session would say without us. */
   const original: object = Object.create(Object.getPrototypeOf(owner), before ? { [ACCEPTS]: before } : {});
+  const get = function (this: unknown): unknown {
+    return (!isOwn && isAsking()) || Reflect.get(original, ACCEPTS, this);
+  };
   const place = (): (() => void) | undefined => {
     if (before?.configurable === false) return undefined;
-    const get = function (this: unknown): unknown {
-      return (!isOwn && isAsking()) || Reflect.get(original, ACCEPTS, this);
-    };
-    const set = function (this: object, value: unknown): void {
-      Reflect.defineProperty(this, ACCEPTS, { value, configurable: true, enumerable: true, writable: true });
-    };
-    if (!Reflect.defineProperty(owner, ACCEPTS, { get, set, configurable: true, enumerable: false })) return undefined;
+    if (!Reflect.defineProperty(owner, ACCEPTS, { get, set: setAcceptance, configurable: true, enumerable: false }))
+      return undefined;
     return () => {
       if (Object.getOwnPropertyDescriptor(owner, ACCEPTS)?.get !== get) return;
       if (before) Reflect.defineProperty(owner, ACCEPTS, before);
@@ -126,6 +124,11 @@ function observeAcceptance(
     };
   };
   return { own, place };
+}
+
+/** Who sets it after all has it as its own. */
+function setAcceptance(this: object, value: unknown): void {
+  Reflect.defineProperty(this, ACCEPTS, { value, configurable: true, enumerable: true, writable: true });
 }
 
 /** The runner works in the run itself; tools, models and stores in their own calls. */
