@@ -126,9 +126,8 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.deliver(native);
     const scope = this.#stopped ? undefined : this.#guard('scope', () => this.#adapter.scope?.(native, this.#state));
     if (scope === null) return this.outside(() => work(noCarrier));
-    if (this.#stopped) return work(noCarrier);
     const within = scope ? this.#contextOf(scope) : activeContext();
-    if (!within) return work(noCarrier);
+    if (this.#stopped || !within) return work(noCarrier);
     const carrier = (to: Destination): Carrier => this.#guard('carrier', () => carrierFor(within, to)) ?? {};
     return scope ? runInContext(within, () => work(carrier)) : work(carrier);
   }
@@ -291,7 +290,6 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   #remember(engineSession: string | undefined, session: Session): void {
     if (!isSessionId(engineSession)) return;
-    if (this.#sessions.get(engineSession) === session) return;
     this.#sessions.delete(engineSession);
     this.#sessions.set(engineSession, session);
     keepAtMost(MAX_SESSIONS, this.#sessions);

@@ -36,8 +36,8 @@ export class RunTable {
   add(run: Run): void {
     this.#runs.set(run.id, run);
     if (this.#runs.size > MAX_RUNS) {
-      const oldest = this.#runs.values().next();
-      if (!oldest.done) this.#abandon(oldest.value);
+      const [oldest] = this.#runs.values();
+      if (oldest) this.#abandon(oldest);
     }
     this.#watch();
   }

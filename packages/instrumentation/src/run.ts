@@ -73,8 +73,8 @@ export interface Recorder {
 /** What a listener beside the spans hears of the same. */
 export interface RunListener {
   identified?(run: Run, at: Millis): void;
-  /** Whether it measures a run that begins now: how it and its calls end. */
-  wantsRun?(): boolean;
+  /** Whether it wants to hear how calls and runs end, at the time that a run begins. */
+  wantsEnds?(): boolean;
   rejected?(engine: string, source: SessionSource): void;
   callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
   runEnded?(run: Run, outcome: Outcome, at: Millis): void;
@@ -138,10 +138,8 @@ export class Run {
   lastEventAt: Millis;
   /** Whether anybody hears of its calls. */
   isRecorded = true;
-  /** Whether a listener wants it, besides what is written on spans. Kept by recorders. */
+  /** Whether a listener does, besides what is written on spans. Kept by recorders. */
   isListenedTo = false;
-  /** Whether its span began with its session. Kept by recorders. */
-  isStamped = false;
   isWaiting = false;
   readonly #attachment: object;
   readonly #recorder: Recorder;
@@ -317,11 +315,10 @@ export class Run {
   }
 
   #closeOldest(at: Millis): void {
-    const oldest = this.#calls.values().next();
-    if (oldest.done) return;
-    this.#calls.delete(oldest.value.id);
-    if (this.isRecorded)
-      this.#recorder.endCall(this, oldest.value, { kind: 'error', type: 'unfinished' }, undefined, at);
+    const [oldest] = this.#calls.values();
+    if (!oldest) return;
+    this.#calls.delete(oldest.id);
+    if (this.isRecorded) this.#recorder.endCall(this, oldest, { kind: 'error', type: 'unfinished' }, undefined, at);
   }
 
   #endCall(event: CallEnd, at: Millis): void {

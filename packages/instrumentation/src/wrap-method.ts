@@ -35,8 +35,8 @@ export function listenToMethod(object: object, name: string, listener: Listener)
 }
 
 /**
- * The same as `wrapMethod` for objects that come and go: those of one class share what stands around their method, which is made once.
- * `self` tells them apart.
+ * The same as `wrapMethod` for objects that come and go: those of one class share what stands around their method, which
+ * is made once. `self` tells them apart.
  */
 export function methodWrapper(name: string, around: Around): (object: object) => (() => void) | undefined {
   const made = new WeakMap<Function, Function>();

@@ -31,16 +31,15 @@ export class MetricsListener implements RunListener {
     this.#provider = provider;
   }
 
-  wantsRun(): boolean {
+  wantsEnds(): boolean {
     return this.#instruments() !== undefined;
   }
 
   identified(run: Run): void {
-    if (run.isListenedTo)
-      this.#instruments()?.resolved.add(1, {
-        [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',
-        [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine,
-      });
+    this.#instruments()?.resolved.add(1, {
+      [semconv.ATTR_TURNKEEPER_SESSION_SOURCE]: sourceOf(run) ?? 'none',
+      [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine,
+    });
   }
 
   rejected(engine: string, source: SessionSource): void {
@@ -97,8 +96,7 @@ export class MetricsListener implements RunListener {
   /** Undefined where nobody measures. */
   #instruments(): Instruments | undefined {
     const provider = this.#provider();
-    if (provider === this.#noop) return undefined;
-    const instruments = Instruments.of(provider);
+    const instruments = provider === this.#noop ? undefined : Instruments.of(provider);
     if (!instruments) this.#noop = provider;
     return instruments;
   }
@@ -116,16 +114,16 @@ class Instruments {
   constructor(meter: Meter) {
     const duration = (name: string, description: string): Histogram =>
       meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: DURATION_BUCKETS } });
-    this.operation = duration(semconv.METRIC_GEN_AI_CLIENT_OPERATION_DURATION, 'How long a call of a model takes');
-    this.agent = duration(semconv.METRIC_GEN_AI_INVOKE_AGENT_DURATION, 'How long a turn of an agent takes');
-    this.tool = duration(semconv.METRIC_GEN_AI_EXECUTE_TOOL_DURATION, 'How long a call of a tool takes');
+    this.operation = duration(semconv.METRIC_GEN_AI_CLIENT_OPERATION_DURATION, 'Duration of model calls');
+    this.agent = duration(semconv.METRIC_GEN_AI_INVOKE_AGENT_DURATION, 'Duration of agent turns');
+    this.tool = duration(semconv.METRIC_GEN_AI_EXECUTE_TOOL_DURATION, 'Duration of tool calls');
     this.tokens = meter.createHistogram(semconv.METRIC_GEN_AI_CLIENT_TOKEN_USAGE, {
-      description: 'How many tokens a call of a model uses',
+      description: 'Tokens of model calls',
       unit: '{token}',
       advice: { explicitBucketBoundaries: TOKEN_BUCKETS },
     });
     this.resolved = meter.createCounter(semconv.METRIC_TURNKEEPER_SESSION_RESOLVED, {
-      description: 'Runs, by who gave the session id',
+      description: 'Runs, by source',
       unit: '{run}',
     });
     this.rejected = meter.createCounter(semconv.METRIC_TURNKEEPER_SESSION_REJECTED, {

@@ -32,13 +32,6 @@ export class RunRecorder {
     tell(this.listeners, (listener) => listener.sessionEnded?.(session, at));
   }
 
-  /** To be asked when a run begins, under a guard: behind listeners are meters of the user's. */
-  protected askListeners(run: Run): void {
-    tell(this.listeners, (listener) => {
-      if (listener.wantsRun?.()) run.isListenedTo = true;
-    });
-  }
-
   /** Numbers the run where it is a turn of its session; `span` is what the next turn links to. Returns the last one's. */
   protected enterTurn(run: Run, span?: SpanContext): SpanContext | undefined {
     const { id } = run.session;

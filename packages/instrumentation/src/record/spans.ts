@@ -48,8 +48,9 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   startRun(run: Run, event: RunStart, at: Millis): Span {
-    this.askListeners(run);
-    run.isStamped = run.session.isSettled;
+    tell(this.listeners, (listener) => {
+      if (listener.wantsEnds?.()) run.isListenedTo = true;
+    });
     const operation = operationOf(event);
     return this.#options.tracer().startSpan(
       operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
@@ -142,7 +143,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   #writeSession(run: Run, span: Span, previous: SpanContext | undefined, at: Millis): void {
     const { session } = run;
     const operation = run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined;
-    if (!run.isStamped) span.setAttributes(sessionAttributes(session, operation));
+    span.setAttributes(sessionAttributes(session, operation));
     const source = sourceOf(run);
     if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
     if (session.applicationName !== undefined) {

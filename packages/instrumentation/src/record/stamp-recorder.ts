@@ -10,7 +10,6 @@ import { tell } from './tell.ts';
  */
 export class StampRecorder extends RunRecorder implements Recorder {
   startRun(run: Run, _event: RunStart, _at: Millis): Span {
-    this.askListeners(run);
     return spanIn(run.base);
   }
 

@@ -1,4 +1,4 @@
-import { wrapMethod, type Carrier, type Patch, type RunId, type Tap } from '../../adapter.ts';
+import { listenToMethod, wrapMethod, type Carrier, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import {
   codeOf,
   isFrontend,
@@ -153,10 +153,9 @@ function listenFirst(tap: Tap<FlameNative>): (error: unknown, answer: unknown) =
 function watch(method: FlameMethod, request: unknown, stream: unknown, tap: Tap<FlameNative>): unknown {
   const place = readPlace(request);
   if (method !== 'WatchTask' || !isRecord(stream) || !place) return stream;
-  wrapMethod(stream, 'push', (proceed, args) => {
-    const task = readTask(args[0]);
+  listenToMethod(stream, 'push', ([chunk]) => {
+    const task = readTask(chunk);
     if (task) tap.deliver({ kind: 'task', task });
-    return proceed(...args);
   });
   wrapMethod(stream, 'emit', (proceed, args) => {
     if (args[0] === 'error') tap.deliver({ kind: 'watch-failed', ...place, failure: codeOf(args[1]) });

@@ -1,4 +1,4 @@
-import { afterSettled, isRecord, text, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { afterSettled, isRecord, text, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { nameFailure, readAnswer, recordOf, withMeta } from '../acp-protocol.ts';
 import {
   readConnections,
@@ -84,14 +84,13 @@ function observeConnection({ client, connection, id }: Seen, tap: Tap<RivetNativ
   const transport = acp['transport'];
   const gone = (failure: string): void => tap.deliver({ kind: 'gone', connection: id, failure });
   const undo = [
-    wrapMethod(connection, 'sendSessionMethod', (proceed, args) => {
+    listenToMethod(connection, 'sendSessionMethod', (args) => {
       const run = tap.here();
       if (args[1] === 'session/prompt' && typeof run === 'string') {
         const agentSession = text(readEntry(connection, 'sessionByLocalId', args[0]));
         const agent = text(Reflect.get(connection, 'agent'));
         tap.deliver({ kind: 'bound', run, connection: id, agentSession, agent, server: readServer(client) });
       }
-      return proceed(...args);
     }),
     // Called for every message, before it is persisted and before anybody hears of it.
     wrapMethod(connection, 'handleEnvelope', (proceed, args) => {
@@ -121,10 +120,7 @@ function observeConnection({ client, connection, id }: Seen, tap: Tap<RivetNativ
       if (agentSession === undefined) return proceed(...args);
       return tap.around({ kind: 'asking', connection: id, agentSession, call }, () => proceed(...args));
     }),
-    wrapMethod(connection, 'close', (proceed, args) => {
-      gone('cancelled');
-      return proceed(...args);
-    }),
+    listenToMethod(connection, 'close', () => gone('cancelled')),
     isRecord(transport) ? observeTransport(transport, id, tap) : undefined,
   ];
   if (undo.includes(undefined))
@@ -165,10 +161,9 @@ function observeTransport(transport: object, connection: ConnectionId, tap: Tap<
         );
       });
     }),
-    wrapMethod(transport, 'failReadable', (proceed, args) => {
-      tap.deliver({ kind: 'gone', connection, failure: nameFailure(args[0]) });
-      return proceed(...args);
-    }),
+    listenToMethod(transport, 'failReadable', ([failure]) =>
+      tap.deliver({ kind: 'gone', connection, failure: nameFailure(failure) }),
+    ),
     wrapMethod(transport, 'runSseLoop', (proceed, args) => tap.outside(() => proceed(...args))),
   ];
   if (undo.includes(undefined))
