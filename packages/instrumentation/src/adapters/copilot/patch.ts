@@ -1,4 +1,4 @@
-import { afterSettled, listenToMethod, wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
+import { afterSettled, wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { EarlyEvents } from './early-events.ts';
 import { readNotification, type Notification } from './events.ts';
 import {
@@ -128,7 +128,12 @@ function observeAnswers(client: CopilotClient, urls: Map<string, string>): ((() 
     );
   };
   listen();
-  undo.push(listenToMethod(client, 'attachConnectionHandlers', listen));
+  undo.push(
+    wrapMethod(client, 'attachConnectionHandlers', (proceed, args) => {
+      listen();
+      return proceed(...args);
+    }),
+  );
   return undo;
 }
 
@@ -157,7 +162,10 @@ function watchSession(
       );
     });
   });
-  const abort = listenToMethod(session, 'abort', () => tap.deliver({ kind: 'abort', session: id() }));
+  const abort = wrapMethod(session, 'abort', (proceed, args) => {
+    tap.deliver({ kind: 'abort', session: id() });
+    return proceed(...args);
+  });
   const closed = wrapMethod(session, '_markDisconnected', (proceed, args) => {
     const successor = registeredIn(client).get(id());
     const result = proceed(...args);
