@@ -19,7 +19,7 @@ export interface RunTableOptions {
 export class RunTable {
   readonly #options: RunTableOptions;
   readonly #runs = new Map<RunId, Run>();
-  #watchdog: NodeJS.Timeout | undefined;
+  readonly #watch: Watch = { table: undefined, timer: undefined };
 
   constructor(options: RunTableOptions) {
     this.#options = options;
@@ -39,30 +39,30 @@ export class RunTable {
       const [oldest] = this.#runs.values();
       if (oldest) this.#abandon(oldest);
     }
-    this.#watch();
+    this.#keepWatch();
   }
 
   remove(run: Run): void {
     this.#runs.delete(run.id);
+    if (this.size === 0) this.#watch.table = undefined;
   }
 
   abandonAll(): void {
     for (const run of this.#runs.values()) this.#abandon(run);
-    clearTimeout(this.#watchdog);
+    clearTimeout(this.#watch.timer);
   }
 
   /** Closes what has been silent for too long. */
   look(): void {
-    this.#watchdog = undefined;
     const limit = this.#options.now() - this.#options.idleTimeoutMillis;
     for (const run of this.#runs.values()) if (!run.isWaiting && run.lastEventAt <= limit) this.#abandon(run);
-    if (this.size > 0) this.#watch();
+    if (this.size > 0) this.#keepWatch();
   }
 
-  /** A timer keeps what it leads to alive, the engine's objects here: it leads to nothing that others have let go. */
-  #watch(): void {
-    const interval = Math.min(this.#options.idleTimeoutMillis / 4, MAX_INTERVAL);
-    this.#watchdog ??= setTimeout(lookAt, interval, new WeakRef(this)).unref();
+  #keepWatch(): void {
+    const { idleTimeoutMillis } = this.#options;
+    this.#watch.table = this;
+    this.#watch.timer ??= setTimeout(lookAt, Math.min(idleTimeoutMillis / 4, MAX_INTERVAL), this.#watch).unref();
   }
 
   #abandon(run: Run): void {
@@ -71,6 +71,13 @@ export class RunTable {
   }
 }
 
-function lookAt(table: WeakRef<RunTable>): void {
-  table.deref()?.look();
+/** A timer keeps what it leads to alive, the engine's objects here: it leads to a table only while that has runs. */
+interface Watch {
+  table: RunTable | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+function lookAt(watch: Watch): void {
+  watch.timer = undefined;
+  watch.table?.look();
 }

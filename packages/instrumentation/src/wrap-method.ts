@@ -17,15 +17,19 @@ export function wrapMethod(object: object, name: string, around: Around): (() =>
   return place(object, name, (original) => surround(original, around));
 }
 
-/** What a call of a method is told to, before the original sees it. Its own failure never reaches the caller. */
-export type Listener = (args: readonly unknown[], self: unknown) => void;
-
-/** Lets `listener` hear the calls of a method of one object: less than to stand around it, and several times cheaper. */
-export function listenToMethod(object: object, name: string, listener: Listener): (() => void) | undefined {
+/**
+ * Tells `listener` the arguments of each call of a method of one object, before the original sees them: less than to stand
+ * around it. Its own failure never reaches the caller.
+ */
+export function listenToMethod(
+  object: object,
+  name: string,
+  listener: (args: readonly unknown[]) => void,
+): (() => void) | undefined {
   return place(object, name, (original) =>
     inPlaceOf(original, function (this: unknown, ...args) {
       try {
-        listener(args, this);
+        listener(args);
       } catch (error) {
         diag.error(FAILED, error);
       }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Clock } from '../clock.ts';
 import { withSession } from '../session/active-session.ts';
 import { attachScripted } from '../testing/attached.ts';
+import { collectGarbage } from '../testing/garbage.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
 
 let tracing: Tracing;
@@ -85,6 +86,14 @@ test('20,000 runs, one after another, leave neither runs nor timers', async () =
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(10_000);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a run whose engine nobody has any more is closed too, once it is silent for too long', () => {
+  vi.useFakeTimers();
+  (() => attachScripted({ idleTimeoutMillis: 1_000 }).say({ type: 'run.start', run: 'r', session: 'own-1' }))();
+  collectGarbage();
+  vi.advanceTimersByTime(2_000);
+  expect(tracing.capture.spans[0]?.attributes['error.type']).toBe('abandoned');
 });
 
 test('calls that are begun and never ended are bounded: the oldest is closed as unfinished', () => {

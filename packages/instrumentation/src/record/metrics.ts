@@ -24,8 +24,6 @@ const INSTRUMENTS = Symbol('turnkeeper.instruments');
 /** Measures runs and calls. Never a session's id on a measurement: it would make a series of each conversation. */
 export class MetricsListener implements RunListener {
   readonly #provider: () => MeterProvider;
-  /** The one that measures nothing. */
-  #noop: MeterProvider | undefined;
 
   constructor(provider: () => MeterProvider) {
     this.#provider = provider;
@@ -95,10 +93,7 @@ export class MetricsListener implements RunListener {
 
   /** Undefined where nobody measures. */
   #instruments(): Instruments | undefined {
-    const provider = this.#provider();
-    const instruments = provider === this.#noop ? undefined : Instruments.of(provider);
-    if (!instruments) this.#noop = provider;
-    return instruments;
+    return Instruments.of(this.#provider());
   }
 }
 
@@ -118,7 +113,7 @@ class Instruments {
     this.agent = duration(semconv.METRIC_GEN_AI_INVOKE_AGENT_DURATION, 'Duration of agent turns');
     this.tool = duration(semconv.METRIC_GEN_AI_EXECUTE_TOOL_DURATION, 'Duration of tool calls');
     this.tokens = meter.createHistogram(semconv.METRIC_GEN_AI_CLIENT_TOKEN_USAGE, {
-      description: 'Tokens of model calls',
+      description: 'Tokens',
       unit: '{token}',
       advice: { explicitBucketBoundaries: TOKEN_BUCKETS },
     });
@@ -127,7 +122,7 @@ class Instruments {
       unit: '{run}',
     });
     this.rejected = meter.createCounter(semconv.METRIC_TURNKEEPER_SESSION_REJECTED, {
-      description: 'Bad session ids, by source',
+      description: 'Bad ids, by source',
       unit: '{id}',
     });
   }

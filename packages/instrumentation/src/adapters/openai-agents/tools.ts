@@ -75,7 +75,7 @@ function invocationPlacer(tap: OpenAITap): (tool: unknown, invocation: Invocatio
       takeAway();
     };
     announced.set(tool, { invocation, undo });
-    // Many times cheaper than `queueMicrotask`, which makes a resource of it.
+    // `queueMicrotask` would make an asynchronous resource for each.
     void Promise.resolve().then(undo);
   };
 }
