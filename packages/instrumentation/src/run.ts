@@ -1,5 +1,4 @@
 import { INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
-import { ForwardingSpan } from './record/forwarding-span.ts';
 import type {
   AgentEnd,
   AgentStart,
@@ -20,7 +19,14 @@ import type {
   ToolStart,
   Usage,
 } from './run-event.ts';
-import { frameIn, withFrame, type EnclosingRun, type RunPhase } from './session/active-session.ts';
+import {
+  frameIn,
+  withFrame,
+  withFrameAndSpan,
+  type EnclosingRun,
+  type Frame,
+  type RunPhase,
+} from './session/active-session.ts';
 import { goodSessionId, isSessionId } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
 
@@ -168,8 +174,7 @@ export class Run {
     this.#attachment = origin.attachment;
     this.#recorder = recorder;
     const callers = trace.getSpan(origin.base);
-    const span = new ForwardingSpan(() => this.#span ?? callers);
-    this.context = this.#frame(trace.setSpan(origin.base, span), 'run');
+    this.context = withFrameAndSpan(origin.base, this.#frame('run'), () => this.#span ?? callers);
   }
 
   get isPending(): boolean {
@@ -309,7 +314,7 @@ export class Run {
     const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
     const kind = KINDS[event.type];
     const span = this.isRecorded ? this.#recorder.startCall(this, event, at, parent) : UNRECORDED;
-    const context = this.#frame(this.isRecorded ? trace.setSpan(parent, span) : parent, kind, event.call);
+    const context = withFrame(this.isRecorded ? trace.setSpan(parent, span) : parent, this.#frame(kind, event.call));
     this.#calls.set(event.call, { id: event.call, kind, startedAt: at, start: event, context, span, hasOutput: false });
     if (this.#calls.size > MAX_OPEN_CALLS) this.#closeOldest(at);
   }
@@ -344,10 +349,9 @@ export class Run {
     this.#recorder.output(call.span, call.startedAt, at);
   }
 
-  #frame(within: Context, kind: EnclosingRun['kind'], call?: CallId): Context {
+  #frame(kind: EnclosingRun['kind'], call?: CallId): Frame {
     const { id, engine, base, session } = this;
-    const run = { id, attachment: this.#attachment, engine, kind, call, phase: this.#phaseNow, base };
-    return withFrame(within, { session, run });
+    return { session, run: { id, attachment: this.#attachment, engine, kind, call, phase: this.#phaseNow, base } };
   }
 }
 

@@ -1,9 +1,11 @@
-import { context, ROOT_CONTEXT, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace, type Attributes, type Context } from '@opentelemetry/api';
 import { activeContext, frameIn } from '../session/active-session.ts';
-import type { Session } from '../session/session.ts';
+import { Session } from '../session/session.ts';
 
 /** On a span: the session it belongs to, for children that are started with an explicit parent. */
 const SESSION: unique symbol = Symbol.for('turnkeeper.session');
+
+type Noted = object & { [SESSION]?: unknown };
 
 /** The session of what is started in this context: of the context itself, else of the parent span alone. */
 export function sessionOf(parentContext: Context): Session | undefined {
@@ -16,13 +18,13 @@ export function sessionOf(parentContext: Context): Session | undefined {
 }
 
 /** The session that a span was started in. */
-export function sessionOn(span: object): Session | undefined {
-  const session = SESSION in span ? span[SESSION] : undefined;
-  return isSession(session) ? session : undefined;
+export function sessionOn(span: Noted): Session | undefined {
+  const session = span[SESSION];
+  return session instanceof Session || isSession(session) ? session : undefined;
 }
 
 /** Notes the session that a span is started in. */
-export function noteSession(span: Span & { [SESSION]?: unknown }, session: Session): void {
+export function noteSession(span: Noted, session: Session): void {
   span[SESSION] = session;
 }
 

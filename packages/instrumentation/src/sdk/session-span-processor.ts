@@ -72,11 +72,11 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   onEnd(span: EndedSpan): void {
     const session = sessionOn(span);
-    if (!session) {
-      this.#next?.onEnd(span);
+    if (!session || session.isSettled) {
+      this.#next?.onEnd(session ? this.#overlay(span, session) : span);
       return;
     }
-    if (!session.isSettled) this.#forget.get(span)?.();
+    this.#forget.get(span)?.();
     session.hold(() => this.#next?.onEnd(this.#overlay(span, session)));
   }
 
@@ -117,10 +117,11 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   #missing(session: Session, attributes: Attributes): Attributes | undefined {
     const { id } = session;
     if (id === undefined) return undefined;
-    const { [ATTR_SESSION_ID]: other, [ATTR_GEN_AI_CONVERSATION_ID]: otherConversation } = attributes;
+    const other = attributes[ATTR_SESSION_ID];
+    const otherConversation = attributes[ATTR_GEN_AI_CONVERSATION_ID];
+    const operation = attributes[ATTR_GEN_AI_OPERATION_NAME];
     const namesIt =
-      hasConversation(session) &&
-      (this.#options.conversationOnEverySpan === true || namesConversation(attributes[ATTR_GEN_AI_OPERATION_NAME]));
+      (this.#options.conversationOnEverySpan === true || namesConversation(operation)) && hasConversation(session);
     if (other === id && (!namesIt || otherConversation === id)) return undefined;
     const missing: Attributes = { ...stampsOf(session) };
     if (namesIt) missing[ATTR_GEN_AI_CONVERSATION_ID] = id;

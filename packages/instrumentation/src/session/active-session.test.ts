@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, createContextKey, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import { context, createContextKey, ROOT_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing, type TracingOptions } from '../testing/tracing.ts';
-import { currentSession, withSession } from './active-session.ts';
+import { currentSession, frameIn, withFrame, withFrameAndSpan, withSession } from './active-session.ts';
 
 let tracing: Tracing | undefined;
 const start = (options?: TracingOptions): Tracing => (tracing = startTracing(options));
@@ -37,6 +37,35 @@ describe('the context of a session', () => {
         }
       }),
     );
+  });
+
+  test('shows a span that comes later in every context that was made of it before', () => {
+    start();
+    const [own, other] = ['1', '2'].map((digit) =>
+      trace.wrapSpanContext({ traceId: digit.repeat(32), spanId: digit.repeat(16), traceFlags: 1 }),
+    );
+    const key = createContextKey('one');
+    const within = withSession('conv-1', () => context.active());
+    const frame = frameIn(within);
+    if (!own || !other || !frame) throw new Error('no frame');
+    let span: Span | undefined;
+    const pending = withFrameAndSpan(within, frame, () => span);
+    const made = [
+      pending,
+      pending.setValue(key, 1),
+      pending.setValue(key, 1).setValue(createContextKey('two'), 2),
+      pending.deleteValue(key),
+      pending.setValue(key, 1).deleteValue(key),
+      withFrame(pending, { ...frame }),
+      withFrame(pending.setValue(key, 1), { ...frame }),
+    ];
+    const spansIn = (): unknown[] => made.map((one) => trace.getSpan(one));
+    expect(spansIn()).toEqual(made.map(() => undefined));
+    span = own;
+    expect(spansIn()).toEqual(made.map(() => own));
+    expect(made.map((one) => trace.getSpan(trace.setSpan(one, other)))).toEqual(made.map(() => other));
+    expect(made.map((one) => trace.getSpan(trace.deleteSpan(one)))).toEqual(made.map(() => undefined));
+    expect(made.map((one) => one.getValue(key))).toEqual([undefined, 1, 1, undefined, undefined, undefined, 1]);
   });
 });
 

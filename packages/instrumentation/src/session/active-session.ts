@@ -1,5 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, createContextKey, diag, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import {
+  context,
+  createContextKey,
+  diag,
+  INVALID_SPAN_CONTEXT,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type Span,
+} from '@opentelemetry/api';
 import { stampsOf } from '../record/session-attributes.ts';
 import { Ledger } from '../ledger.ts';
 import { Session, type SessionSource } from './session.ts';
@@ -65,6 +74,24 @@ export function withFrame(from: Context, frame: Frame): Context {
     : new FramedContext(from, frame);
 }
 
+/** The same with a span that may not be there yet: who asks this context for its span gets the one of the moment. */
+export function withFrameAndSpan(from: Context, frame: Frame, span: () => Span | undefined): Context {
+  // Only the API knows the key of the span: it shows in a context that has one.
+  const placed = trace.setSpan(withFrame(from, frame), NO_SPAN);
+  return placed instanceof FramedContext ? new FramedContext(placed.within, frame, placed.key, new Late(span)) : placed;
+}
+
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+/** A value that is looked up when it is asked for. */
+class Late {
+  readonly now: () => unknown;
+
+  constructor(now: () => unknown) {
+    this.now = now;
+  }
+}
+
 /**
  * A context with a frame in front of it, and the value that was set last: nearly always the span. The API's own copies
  * all that is in it, for each value that is set.
@@ -84,23 +111,28 @@ class FramedContext implements Context {
 
   getValue(key: symbol): unknown {
     if (key === FRAME) return this.frame;
-    return key === this.key ? this.value : this.within.getValue(key);
+    if (key !== this.key) return this.within.getValue(key);
+    return this.value instanceof Late ? this.value.now() : this.value;
   }
 
   setValue(key: symbol, value: unknown): Context {
-    if (key === FRAME) return this.flat().setValue(key, value);
-    const within = this.key === undefined || this.key === key ? this.within : this.flat();
-    return new FramedContext(within, this.frame, key, value);
+    if (key === FRAME) return this.deleteValue(key).setValue(key, value);
+    return new FramedContext(key === this.key ? this.within : this.#kept(), this.frame, key, value);
   }
 
   deleteValue(key: symbol): Context {
-    const within = this.flat().deleteValue(key);
-    return key === FRAME ? within : new FramedContext(within, this.frame);
+    if (key === FRAME)
+      return this.key === undefined ? this.within : this.within.setValue(this.key, this.getValue(this.key));
+    const within = this.within.deleteValue(key);
+    return key === this.key
+      ? new FramedContext(within, this.frame)
+      : new FramedContext(within, this.frame, this.key, this.value);
   }
 
-  /** The same without the frame. */
-  flat(): Context {
-    return this.key === undefined ? this.within : this.within.setValue(this.key, this.value);
+  /** What is below the next value: with the last one in it. */
+  #kept(): Context {
+    if (this.key === undefined) return this.within;
+    return this.value instanceof Late ? this : this.within.setValue(this.key, this.value);
   }
 }
 
