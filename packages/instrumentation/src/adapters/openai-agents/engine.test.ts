@@ -10,23 +10,28 @@ import {
   setDefaultModelProvider,
   setTraceProcessors,
   setTracingDisabled,
+  tool,
   type Span as AgentsSpan,
   type Trace,
   type TracingProcessor,
 } from '@openai/agents';
 import { assistantMessage, ScriptedModel } from '@openai/agents/testing';
-import { context } from '@opentelemetry/api';
+import { context, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
+import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
 import { observe } from '../../observe.ts';
-import { withSession } from '../../session/active-session.ts';
+import { currentSession, withSession } from '../../session/active-session.ts';
 import { RecordingStore, startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
 import { openaiAgents } from './index.ts';
 
 const { run: originalRun } = Runner.prototype;
+const { getItems: originalGetItems } = RecordingStore.prototype;
+const classOfStores = Object.getOwnPropertyDescriptors(RecordingStore.prototype);
 const agentsInCommonJs: typeof agentsModule = createRequire(import.meta.url)('@openai/agents');
 let world: OpenAIWorld;
 beforeEach(async () => {
@@ -40,14 +45,19 @@ describe('the engine', () => {
   test('stays as it was when the observation stops, its objects too', async () => {
     const model = new ScriptedModel([[assistantMessage('one')], [assistantMessage('two')]]);
     const session = new RecordingStore('store-1');
+    const ownOfSession = Reflect.ownKeys(session);
     const one = new Agent({ name: 'Guide', model });
     await world.engine.runner.run(one, 'hello', { session });
     expect(Object.hasOwn(model, 'getResponse')).toBe(true);
+    // A store is met in its class: programs make one for each request.
+    expect(Reflect.ownKeys(session)).toEqual(ownOfSession);
+    expect(RecordingStore.prototype.getItems).not.toBe(originalGetItems);
+    expect(Object.hasOwn(RecordingStore.prototype, 'acceptsRunContext')).toBe(true);
     world.observation.stop();
     expect(Runner.prototype.run).toBe(originalRun);
     expect(Object.hasOwn(Runner.prototype, 'emit')).toBe(false);
     expect(Object.hasOwn(model, 'getResponse')).toBe(false);
-    expect(Object.hasOwn(session, 'getItems')).toBe(false);
+    expect(Object.getOwnPropertyDescriptors(RecordingStore.prototype)).toEqual(classOfStores);
     await world.engine.runner.run(one, 'hello', { session });
     expect(world.tracing.capture.index.runs).toHaveLength(1);
   });
@@ -148,6 +158,46 @@ describe('the engine', () => {
       .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)))
       .toEqual([false, false, false, false]);
     for (const timer of beating) clearInterval(timer);
+  });
+});
+
+describe('a conversation that is not sampled', () => {
+  beforeEach(async () => {
+    await world[Symbol.asyncDispose]();
+    world = await startOpenAIWorld({ sampler: new AlwaysOffSampler() });
+  });
+
+  test('leaves no span, and what is called in it is left alone', async () => {
+    const model = new ScriptedModel([[assistantMessage('one')]]);
+    const session = new RecordingStore('store-1');
+    const guardrail = { name: 'no', execute: async () => ({ tripwireTriggered: false, outputInfo: {} }) };
+    const { execute } = guardrail;
+    await world.engine.runner.run(new Agent({ name: 'Guide', model, inputGuardrails: [guardrail] }), 'hi', { session });
+    expect(world.tracing.capture.spans).toEqual([]);
+    expect(Object.hasOwn(model, 'getResponse')).toBe(false);
+    expect(Object.getOwnPropertyDescriptors(RecordingStore.prototype)).toEqual(classOfStores);
+    expect(guardrail.execute).toBe(execute);
+  });
+
+  test('has its session, its turns and its trace all the same', async () => {
+    const seen: (string | undefined)[] = [];
+    const look = tool({
+      name: 'weather',
+      description: 'The weather of a city',
+      parameters: z.object({ city: z.string() }),
+      execute: async () => {
+        seen.push(trace.getActiveSpan()?.spanContext().traceId, currentSession()?.id);
+        return 'rain';
+      },
+    });
+    const looking = new Agent({ name: 'Guide', tools: [look] });
+    const session = new RecordingStore('store-1');
+    for (const text of ['#weather', 'hello']) await world.engine.runner.run(looking, text, { session });
+    const [first, second] = world.observation.runs();
+    expect(seen).toEqual([first?.traceId, 'store-1']);
+    expect(first?.traceId).toMatch(/[^0]/);
+    expect([first?.turn, second?.turn]).toEqual([1, 2]);
+    expect(second?.session).toMatchObject({ id: 'store-1', source: 'engine' });
   });
 });
 

@@ -35,17 +35,22 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
   const lookAtStore = observeStores(tap, hooks, () => runs);
   const lookAtGuardrails = observeGuardrails(tap, hooks);
 
+  /** What calls will come through. A store is met for `withRunContext` as well, which owes nothing to a sampler. */
+  const meet = (runner: unknown, agents: readonly unknown[], session: unknown): void => {
+    const isRecorded = tap.place()?.isRecorded === true;
+    if (isRecorded || runs) lookAtStore(session);
+    if (!isRecorded) return;
+    const config = recordIn(runner, 'config');
+    for (const one of [...agents, config]) models.look(recordOf(one)?.['model']);
+    models.lookInto(config?.['modelProvider']);
+    lookAtGuardrails(runner, ...agents);
+  };
+
   const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
     if (tap.isSuppressed()) return proceed(...args);
     const [agent, input, options] = args;
     const state = readState(input);
     const session = sessionOf(options);
-    const config = recordIn(runner, 'config');
-    for (const one of [agent, state?.['_currentAgent'], config]) models.look(recordOf(one)?.['model']);
-    models.lookInto(config?.['modelProvider']);
-    lookAtStore(session);
-    lookAtGuardrails(runner, agent, state?.['_currentAgent']);
-
     const run = tap.mint();
     runs ??= storeRunsIfAny();
     const running: StoreRun = { runContext: state?.['_context'] };
@@ -59,6 +64,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     };
     return tap.run(run, [agent, runner].filter(isRecord), () => {
       tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
+      tap.guard(() => meet(runner, [agent, state?.['_currentAgent']], session));
       const work = (): unknown =>
         follow(
           tap,

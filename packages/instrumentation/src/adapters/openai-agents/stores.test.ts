@@ -9,6 +9,7 @@ import {
   type RunContext,
   type Session,
 } from '@openai/agents';
+import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -336,6 +337,18 @@ describe('the run’s context', () => {
     // The first read comes before the runner has shown its context to anybody.
     expect(store.calls[0]?.[0]).toBe('getItems');
     expect(contextsOf(store)[0]).toBe(runContexts[0]);
+  });
+
+  test('reaches it in a turn that is not sampled', async () => {
+    await world[Symbol.asyncDispose]();
+    world = await startOpenAIWorld({ sampler: new AlwaysOffSampler() });
+    const store = new AwareStore('store-1');
+    const result = await world.engine.runner.run(agent, 'hello', {
+      session: new ForgetfulSession(withRunContext(store)),
+    });
+    expect(store.calls.map(([method]) => method)).toEqual(['getItems', 'addItems']);
+    expect(contextsOf(store)).toEqual([result.runContext, result.runContext]);
+    expect(world.tracing.capture.spans).toEqual([]);
   });
 
   test('is that of the run, not of another at the same time', async () => {
