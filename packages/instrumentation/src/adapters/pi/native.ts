@@ -36,6 +36,8 @@ export type PiNative =
       readonly provider?: string | undefined;
       readonly input?: unknown;
     }
+  /** A model call that nobody hears of: all that it needs is its headers. */
+  | { readonly kind: 'unheard' }
   | { readonly kind: 'model-output'; readonly call: string }
   | {
       readonly kind: 'model-end';

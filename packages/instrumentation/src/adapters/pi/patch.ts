@@ -1,4 +1,4 @@
-import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { afterSettled, wrapMethod, type Carrier, type Destination, type Patch, type Tap } from '../../adapter.ts';
 import {
   hostReader,
   isRecord,
@@ -46,8 +46,10 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
   const unsubscribe = session.subscribe((value) =>
     tap.guard(() => {
       const type = isRecord(value) ? value['type'] : undefined;
-      if (type === 'message_update') models.output();
-      if (type === 'turn_start') tools.look();
+      if (type === 'message_update') return models.output();
+      const isBound = type === 'agent_start' || type === 'agent_settled';
+      if (!isBound && isUnheard(tap)) return;
+      if (type === 'turn_start') return tools.look();
       const event = readEvent(value);
       if (!event) return;
       const place = event.type === 'agent_start' ? placeOf(session, tap) : { run: tap.here() ?? undefined };
@@ -83,6 +85,13 @@ function observeModels(
 
   const undo = wrapMethod(session.agent, member, (proceed, args) => {
     const [model, input, options, ...rest] = args;
+    const send = (carrier: (to: Destination) => Carrier): unknown => {
+      const given = isRecord(options) ? options : {};
+      const headers = { ...carrier({ host: hostOf(model) }), ...(isRecord(given['headers']) ? given['headers'] : {}) };
+      return proceed(model, input, { ...given, headers }, ...rest);
+    };
+    waiting = undefined;
+    if (isUnheard(tap)) return tap.around({ kind: 'unheard' }, send);
     const { id, provider } = readModel(model);
     const call = `model-${++calls}`;
     waiting = call;
@@ -93,14 +102,12 @@ function observeModels(
         message: failure ? undefined : readMessage(message),
         failure: failure && nameOf(failure.error),
       });
-    return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) => {
-      const given = isRecord(options) ? options : {};
-      const headers = { ...carrier({ host: hostOf(model) }), ...(isRecord(given['headers']) ? given['headers'] : {}) };
-      return afterSettled(proceed(model, input, { ...given, headers }, ...rest), (stream, failure) => {
+    return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) =>
+      afterSettled(send(carrier), (stream, failure) => {
         if (failure) end(undefined, failure);
         else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
-      });
-    });
+      }),
+    );
   });
 
   const output = (): void => {
@@ -109,6 +116,11 @@ function observeModels(
     waiting = undefined;
   };
   return { output, undo };
+}
+
+/** Whether nobody hears of the calls of the run at work here: it is not sampled, and nobody measures. */
+function isUnheard(tap: Tap<PiNative>): boolean {
+  return tap.place()?.isRecorded === false;
 }
 
 /** Pi's streams promise their last message. */
