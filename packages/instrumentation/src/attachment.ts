@@ -16,7 +16,7 @@ import type {
 import { Clock } from './clock.ts';
 import { followStream, type StreamDone } from './follow-stream.ts';
 import { HeldRuns, type HeldEvent } from './held-runs.ts';
-import { keepAtMost } from './kept.ts';
+import { Recent } from './kept.ts';
 import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
@@ -45,8 +45,8 @@ export interface AttachmentSettings {
   readonly late: LateLimits;
 }
 
-/** How many of an engine's sessions are remembered, to say when one is over. */
-const MAX_SESSIONS = 1_000;
+/** How many of an engine's sessions are remembered at least, to say when one is over. */
+const SESSIONS = 1_000;
 
 const noCarrier = (): Carrier => ({});
 
@@ -65,7 +65,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   readonly #clock = new Clock();
   readonly #runs: RunTable;
   readonly #target: WeakRef<Target>;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Recent<string, Session>(SESSIONS);
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #reported = new Set<string>();
   readonly #held = new HeldRuns({
@@ -289,10 +289,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #remember(engineSession: string | undefined, session: Session): void {
-    if (!isSessionId(engineSession)) return;
-    this.#sessions.delete(engineSession);
-    this.#sessions.set(engineSession, session);
-    keepAtMost(MAX_SESSIONS, this.#sessions);
+    if (isSessionId(engineSession)) this.#sessions.set(engineSession, session);
   }
 
   #endSession(engineSession: string, at: Millis): void {

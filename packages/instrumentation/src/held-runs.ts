@@ -1,5 +1,5 @@
 import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
-import { keepAtMost } from './kept.ts';
+import { Recent } from './kept.ts';
 import type { CallerName, Millis, RunEvent, RunId, RunStart } from './run-event.ts';
 
 /** How many callers are known, or waited for; the oldest goes first. */
@@ -37,7 +37,7 @@ export interface HeldRunsOptions {
  */
 export class HeldRuns {
   readonly #options: HeldRunsOptions;
-  readonly #callers = new Map<CallerName, Context>();
+  readonly #callers = new Recent<CallerName, Context>(MAX_CALLERS);
   readonly #waiting = new Map<CallerName, Waiting>();
   readonly #callerOf = new Map<RunId, CallerName>();
 
@@ -72,9 +72,7 @@ export class HeldRuns {
 
   /** Keeps a caller's context; gives the events that waited for it. */
   name(name: CallerName, base: Context): HeldEvent[] {
-    this.#callers.delete(name);
     this.#callers.set(name, base);
-    keepAtMost(MAX_CALLERS, this.#callers);
     return this.take(name).map((held) => ({ ...held, base }));
   }
 

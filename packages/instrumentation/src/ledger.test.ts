@@ -31,19 +31,25 @@ describe('the ledger', () => {
     expect(tracing.capture).toPassChecks();
   });
 
-  test('remembers the last turns of 10,000 sessions: the one unused for longest is forgotten', () => {
+  test('remembers the last turns of the last 10,000 sessions, and lets those go that were unused for longest', () => {
     const ledger = Ledger.of(tracing.provider);
     const span = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1 };
     for (let session = 0; session < 10_000; session++) ledger.enterTurn(`conv-${session}`, span);
-    ledger.enterTurn('conv-0', span);
-    ledger.enterTurn('one more', span);
-    expect(ledger.enterTurn('conv-0', span).number).toBe(3);
+    for (let session = 0; session < 10_000; session++) {
+      expect(ledger.enterTurn(`conv-${session}`, span)).toEqual({ number: 2, previous: { number: 1, span } });
+    }
+    for (let session = 0; session < 10_000; session++) {
+      ledger.enterTurn('conv-0', span);
+      ledger.enterTurn(`other-${session}`, span);
+    }
+    for (let session = 0; session < 10_000; session++) ledger.enterTurn(`more-${session}`, span);
+    expect(ledger.enterTurn('conv-0', span).number).toBe(10_003);
     expect(ledger.enterTurn('conv-1', span)).toEqual({ number: 1, previous: undefined });
   });
 
-  test('tells 10,000 sessions apart from new ones, and warns once of each of 1,000 things', () => {
+  test('tells the last 10,000 sessions apart from new ones, and warns once of each of 1,000 things', () => {
     const ledger = new Ledger();
-    for (let session = 0; session <= 10_000; session++) expect(ledger.isFirstOf(`conv-${session}`)).toBe(true);
+    for (let session = 0; session < 20_000; session++) expect(ledger.isFirstOf(`conv-${session}`)).toBe(true);
     expect([ledger.isFirstOf('conv-10000'), ledger.isFirstOf('conv-0')]).toEqual([false, true]);
     for (let turns = 0; turns < 2; turns++) {
       for (let warning = 0; warning < 1_100; warning++) ledger.warnOnce(`${warning}`);

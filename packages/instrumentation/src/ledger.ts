@@ -1,9 +1,9 @@
 import { diag, type SpanContext } from '@opentelemetry/api';
-import { keepAtMost, keptOn } from './kept.ts';
+import { keptOn, Recent } from './kept.ts';
 import { isFunction, isObject } from './narrow.ts';
 
-/** How many sessions' last turns are remembered; the session unused for longest goes first. */
-const MAX_SESSIONS = 10_000;
+/** How many sessions' last turns are remembered at least; those unused for longest go first. */
+const SESSIONS = 10_000;
 
 /** How many kinds of warning are remembered. */
 const MAX_WARNINGS = 1_000;
@@ -24,8 +24,8 @@ const LEDGER = Symbol.for('turnkeeper.ledger');
  * dies with it.
  */
 export class Ledger {
-  readonly #turns = new Map<string, Turn>();
-  readonly #seen = new Set<string>();
+  readonly #turns = new Recent<string, Turn>(SESSIONS);
+  readonly #seen = new Recent<string, true>(SESSIONS);
   readonly #warned = new Set<string>();
 
   /** The ledger of a tracer provider; made when there is none yet. */
@@ -37,18 +37,15 @@ export class Ledger {
   enterTurn(sessionId: string, span?: SpanContext): { readonly number: number; readonly previous: Turn | undefined } {
     const previous = this.#turns.get(sessionId);
     const number = (previous?.number ?? 0) + 1;
-    this.#turns.delete(sessionId);
     this.#turns.set(sessionId, { number, span });
-    keepAtMost(MAX_SESSIONS, this.#turns);
     return { number, previous };
   }
 
   /** Whether this is the first that is heard of a session. */
   isFirstOf(sessionId: string): boolean {
-    if (this.#seen.has(sessionId)) return false;
-    this.#seen.add(sessionId);
-    keepAtMost(MAX_SESSIONS, this.#seen);
-    return true;
+    const isFirst = this.#seen.get(sessionId) === undefined;
+    this.#seen.set(sessionId, true);
+    return isFirst;
   }
 
   /** Warns in the diagnostic log, once for each message. */

@@ -27,11 +27,11 @@ export function namesConversation(operation: unknown): boolean {
   );
 }
 
-/** What a span of ours for this operation carries of its session. */
-export function sessionAttributes(session: Session, operation?: string): Attributes {
-  const stamps = stampsOf(session);
-  if (!namesConversation(operation) || !hasConversation(session)) return stamps;
-  return { ...stamps, [ATTR_GEN_AI_CONVERSATION_ID]: session.id };
+/** Adds what a span of ours for this operation carries of its session. */
+export function stamp(attributes: Attributes, session: Session, operation?: string): Attributes {
+  Object.assign(attributes, stampsOf(session));
+  if (namesConversation(operation) && hasConversation(session)) attributes[ATTR_GEN_AI_CONVERSATION_ID] = session.id;
+  return attributes;
 }
 
 function makeStamps(session: Session): Attributes {

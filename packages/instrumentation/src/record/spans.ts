@@ -26,7 +26,7 @@ import { recordedContent, type ContentOption } from './content.ts';
 import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
 import { RunRecorder, type RunRecorderOptions } from './run-recorder.ts';
-import { sessionAttributes } from './session-attributes.ts';
+import { stamp } from './session-attributes.ts';
 import { tell } from './tell.ts';
 
 /** What the spans are written with. */
@@ -51,21 +51,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
     tell(this.listeners, (listener) => {
       if (listener.wantsEnds?.()) run.isListenedTo = true;
     });
-    const operation = operationOf(event);
-    return this.#options.tracer().startSpan(
-      operation === undefined ? `${event.task} ${run.name}` : `${operation} ${run.name}`,
-      {
-        kind: event.remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT,
-        startTime: toStartTime(at),
-        attributes: this.#withContent(
-          Object.assign(rootAttributes(run, event, operation), sessionAttributes(run.session, operation)),
-          run,
-          semconv.ATTR_GEN_AI_INPUT_MESSAGES,
-          event.input,
-        ),
-      },
-      withFrame(run.base, { session: run.session }),
-    );
+    return this.#start(run, event, describeRun(run, event), at, withFrame(run.base, { session: run.session }));
   }
 
   records(run: Run): boolean {
@@ -85,14 +71,19 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span {
-    const { name, kind, operation, attributes } = describeCall(run, event);
-    Object.assign(attributes, sessionAttributes(run.session, operation));
+    return this.#start(run, event, describeCall(run, event), at, parent);
+  }
+
+  #start(run: Run, event: RunStart | CallStart, description: SpanDescription, at: Millis, parent: Context): Span {
+    const { name, kind, operation, attributes } = description;
+    const { session } = run;
     if (event.type !== 'step.start') this.#withContent(attributes, run, inputOf(event), event.input);
-    const span = this.#options.tracer().startSpan(name, { kind, startTime: toStartTime(at), attributes }, parent);
-    if (!run.session.isSettled) {
-      run.session.whenKnown(() => {
+    const options = { kind, startTime: toStartTime(at), attributes: stamp(attributes, session, operation) };
+    const span = this.#options.tracer().startSpan(name, options, parent);
+    if (!session.isSettled) {
+      session.whenKnown(() => {
         // A flush may have ended it before.
-        if (span.isRecording()) span.setAttributes(sessionAttributes(run.session, operation));
+        if (span.isRecording()) span.setAttributes(stamp({}, session, operation));
       });
     }
     return span;
@@ -142,8 +133,6 @@ export class SpanRecorder extends RunRecorder implements Recorder {
 
   #writeSession(run: Run, span: Span, previous: SpanContext | undefined, at: Millis): void {
     const { session } = run;
-    const operation = run.task === undefined ? semconv.OPERATION_INVOKE_AGENT : undefined;
-    span.setAttributes(sessionAttributes(session, operation));
     const source = sourceOf(run);
     if (source !== undefined) span.setAttribute(semconv.ATTR_TURNKEEPER_SESSION_SOURCE, source);
     if (session.applicationName !== undefined) {
@@ -167,37 +156,34 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 }
 
-function operationOf(event: RunStart): string | undefined {
-  if (event.task !== undefined) return undefined;
-  return event.workflow === undefined ? semconv.OPERATION_INVOKE_AGENT : semconv.OPERATION_INVOKE_WORKFLOW;
-}
-
-function rootAttributes(run: Run, event: RunStart, operation: string | undefined): Attributes {
-  const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine };
-  if (operation !== undefined) {
-    attributes[semconv.ATTR_GEN_AI_OPERATION_NAME] = operation;
-    attributes[semconv.ATTR_GEN_AI_PROVIDER_NAME] = run.provider;
-    if (event.workflow !== undefined) attributes[semconv.ATTR_GEN_AI_WORKFLOW_NAME] = event.workflow;
-    else attributes[semconv.ATTR_GEN_AI_AGENT_NAME] = run.name;
-  }
-  if (event.remote?.address !== undefined) attributes[semconv.ATTR_SERVER_ADDRESS] = event.remote.address;
-  if (event.remote?.port !== undefined) attributes[semconv.ATTR_SERVER_PORT] = event.remote.port;
-  if (event.remote?.url !== undefined) attributes[semconv.ATTR_URL_FULL] = event.remote.url;
-  return attributes;
-}
-
-function inputOf(event: CallStart): string {
+function inputOf(event: RunStart | CallStart): string {
   return event.type === 'tool.start' ? semconv.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS : semconv.ATTR_GEN_AI_INPUT_MESSAGES;
 }
 
-interface CallDescription {
+interface SpanDescription {
   readonly name: string;
   readonly kind: SpanKind;
   readonly operation?: string | undefined;
   readonly attributes: Attributes;
 }
 
-function describeCall(run: Run, event: CallStart): CallDescription {
+function describeRun(run: Run, { task, workflow, remote }: RunStart): SpanDescription {
+  const kind = remote?.address === undefined ? SpanKind.INTERNAL : SpanKind.CLIENT;
+  const attributes: Attributes = { [semconv.ATTR_TURNKEEPER_ENGINE_NAME]: run.engine };
+  if (remote) {
+    attributes[semconv.ATTR_SERVER_ADDRESS] = remote.address;
+    attributes[semconv.ATTR_SERVER_PORT] = remote.port;
+    attributes[semconv.ATTR_URL_FULL] = remote.url;
+  }
+  if (task !== undefined) return { name: `${task} ${run.name}`, kind, attributes };
+  const operation = workflow === undefined ? semconv.OPERATION_INVOKE_AGENT : semconv.OPERATION_INVOKE_WORKFLOW;
+  attributes[semconv.ATTR_GEN_AI_OPERATION_NAME] = operation;
+  attributes[semconv.ATTR_GEN_AI_PROVIDER_NAME] = run.provider;
+  attributes[workflow === undefined ? semconv.ATTR_GEN_AI_AGENT_NAME : semconv.ATTR_GEN_AI_WORKFLOW_NAME] = run.name;
+  return described(operation, run.name, kind, attributes);
+}
+
+function describeCall(run: Run, event: CallStart): SpanDescription {
   switch (event.type) {
     case 'agent.start': {
       const operation = semconv.OPERATION_INVOKE_AGENT;
@@ -236,7 +222,7 @@ function described(
   subject: string | undefined,
   kind: SpanKind,
   attributes: Attributes,
-): CallDescription {
+): SpanDescription {
   return { name: subject === undefined ? operation : `${operation} ${subject}`, kind, operation, attributes };
 }
 

@@ -75,9 +75,13 @@ export function attachedSession(targets: readonly object[], reject: Reject): Ses
   const aside = knownAside();
   for (const target of targets) {
     try {
+      // Nearly always not: then only classes are looked at, which are no prototypes of it.
+      const isHeld = aside !== undefined || sessionContext in target;
+      if (!isHeld && typeof target === 'function') continue;
       let place: object | null = target;
       for (; place !== null && place !== Object.prototype; place = Reflect.getPrototypeOf(place)) {
-        const found = attachedHere(place, target, aside, reject) ?? attachedToClass(place, target, aside, reject);
+        const held = isHeld ? attachedHere(place, target, aside, reject) : undefined;
+        const found = held ?? attachedToClass(place, target, aside, reject);
         if (found) return found;
       }
     } catch {

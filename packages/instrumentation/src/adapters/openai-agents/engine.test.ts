@@ -149,8 +149,8 @@ describe('the engine', () => {
       session.getItems = async () => (beating.push(setInterval(() => {}, 60_000).unref()), []);
       const model = new ScriptedModel([[assistantMessage('one')]]);
       const runner = new Runner();
-      await runner.run(new Agent({ name: 'Guide', model }), 'hello', { session });
       const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+      await runner.run(new Agent({ name: 'Guide', model }), 'hello', { session });
       return [session, model, runner, runContext].map((object) => new WeakRef(object));
     };
     const used = await use();
