@@ -48,8 +48,8 @@ describe('the context of a session', () => {
     const within = withSession('conv-1', () => context.active());
     const frame = frameIn(within);
     if (!own || !other || !frame) throw new Error('no frame');
-    let span: Span | undefined;
-    const pending = withFrameAndSpan(within, frame, () => span);
+    const begun: Span[] = [];
+    const pending = withFrameAndSpan(within, frame, () => begun[0]);
     const made = [
       pending,
       pending.setValue(key, 1),
@@ -61,7 +61,7 @@ describe('the context of a session', () => {
     ];
     const spansIn = (): unknown[] => made.map((one) => trace.getSpan(one));
     expect(spansIn()).toEqual(made.map(() => undefined));
-    span = own;
+    begun.push(own);
     expect(spansIn()).toEqual(made.map(() => own));
     expect(made.map((one) => trace.getSpan(trace.setSpan(one, other)))).toEqual(made.map(() => other));
     expect(made.map((one) => trace.getSpan(trace.deleteSpan(one)))).toEqual(made.map(() => undefined));

@@ -27,7 +27,8 @@ import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
 import { observe } from '../../observe.ts';
 import { currentSession, withSession } from '../../session/active-session.ts';
 import { RecordingStore, startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
-import { openaiAgents } from './index.ts';
+import { openaiAgents, withRunContext } from './index.ts';
+import { storeRunsIfAny } from './store-run.ts';
 
 const { run: originalRun } = Runner.prototype;
 const { getItems: originalGetItems } = RecordingStore.prototype;
@@ -205,8 +206,8 @@ describe('a conversation that is not sampled', () => {
 class OwnProcessor implements TracingProcessor {
   readonly ended: string[] = [];
   async onTraceStart(_trace: Trace): Promise<void> {}
-  async onTraceEnd(trace: Trace): Promise<void> {
-    this.ended.push(`trace ${trace.name}`);
+  async onTraceEnd({ name }: Trace): Promise<void> {
+    this.ended.push(`trace ${name}`);
   }
   async onSpanStart(_span: AgentsSpan<never>): Promise<void> {}
   async onSpanEnd(span: AgentsSpan<never>): Promise<void> {
@@ -308,4 +309,16 @@ describe('both copies of the package', () => {
     expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
     expect(Runner.prototype.run).toBe(originalRun);
   });
+});
+
+// The last one: from the first such store on, runs of the whole process are carried along.
+test('runs are carried along only where a store wants to know them', async () => {
+  const session = new RecordingStore('store-1');
+  await world.engine.runner.run(agent, 'hello', { session });
+  expect(storeRunsIfAny()).toBeUndefined();
+  const carried: unknown[] = [];
+  withRunContext(session);
+  session.getItems = async () => (carried.push(storeRunsIfAny()?.getStore()?.runContext), []);
+  const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+  expect(carried).toEqual([runContext]);
 });

@@ -1,0 +1,143 @@
+import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterSettled, listenToMethod, methodWrapper, wrapMethod } from './wrap-method.ts';
+
+const diagnostics: unknown[] = [];
+beforeEach(() => {
+  const silent = (): void => {};
+  const error = (...words: unknown[]): void => void diagnostics.push(words);
+  const logger: DiagLogger = { error, warn: silent, info: silent, debug: silent, verbose: silent };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+});
+afterEach(() => {
+  diag.disable();
+  diagnostics.length = 0;
+});
+
+const mine = new Error('mine');
+
+class Adder {
+  calls = 0;
+  readonly #base: number;
+
+  constructor(base: number) {
+    this.#base = base;
+  }
+
+  add(one: number, other: number): number {
+    this.calls += 1;
+    if (Number.isNaN(one)) throw mine;
+    return this.#base + one + other;
+  }
+}
+
+/** Ways to be at a method that fail of their own accord. */
+const failing = (..._given: unknown[]): never => {
+  throw new Error('a bug of ours');
+};
+
+describe.each([
+  ['stood around', (object: object) => wrapMethod(object, 'add', (proceed, args) => proceed(...args))],
+  ['listened to', (object: object) => listenToMethod(object, 'add', () => {})],
+  ['stood around by its class', methodWrapper('add', (proceed, args) => proceed(...args))],
+  ['stood around by what fails before', (object: object) => wrapMethod(object, 'add', failing)],
+  [
+    'stood around by what fails after',
+    (object: object) => wrapMethod(object, 'add', (proceed, args) => failing(proceed(...args))),
+  ],
+  ['listened to by what fails', (object: object) => listenToMethod(object, 'add', failing)],
+])('a method %s', (_how, place) => {
+  test('does what it did, once, for whom it is called, and looks the same', () => {
+    const adder = new Adder(10);
+    const undo = place(adder);
+    expect(adder.add(1, 2)).toBe(13);
+    expect(adder.calls).toBe(1);
+    expect(() => adder.add(NaN, 2)).toThrow(mine);
+    expect(adder.calls).toBe(2);
+    expect([adder.add.name, adder.add.length]).toEqual(['add', 2]);
+    expect(Object.keys(adder)).toEqual(['calls']);
+    undo?.();
+    expect(Object.getOwnPropertyNames(adder)).toEqual(['calls']);
+  });
+
+  test('of a class is for all its objects, until it is undone', () => {
+    const before = Object.getOwnPropertyDescriptor(Adder.prototype, 'add');
+    const undo = place(Adder.prototype);
+    expect(Object.getOwnPropertyDescriptor(Adder.prototype, 'add')).not.toEqual(before);
+    expect([new Adder(10).add(1, 2), new Adder(20).add(1, 2)]).toEqual([13, 23]);
+    undo?.();
+    expect(Object.getOwnPropertyDescriptor(Adder.prototype, 'add')).toEqual(before);
+  });
+
+  test('that somebody else has replaced since stays theirs', () => {
+    const adder = new Adder(10);
+    const undo = place(adder);
+    const theirs = (): number => 0;
+    adder.add = theirs;
+    undo?.();
+    expect(adder.add).toBe(theirs);
+  });
+
+  test('that is not there, or cannot be replaced, stays as it is', () => {
+    const none = {};
+    const frozen = Object.freeze({ add: () => 1 });
+    const { add } = frozen;
+    expect([place(none), place(frozen)]).toEqual([undefined, undefined]);
+    expect([Reflect.ownKeys(none), frozen.add]).toEqual([[], add]);
+  });
+});
+
+describe('who listens to a method', () => {
+  test('hears its arguments before it works, of every call', () => {
+    const heard: unknown[] = [];
+    const adder = new Adder(10);
+    listenToMethod(adder, 'add', (args) => heard.push([...args, adder.calls]));
+    adder.add(1, 2);
+    adder.add(3, 4);
+    expect(heard).toEqual([
+      [1, 2, 0],
+      [3, 4, 1],
+    ]);
+  });
+
+  test('and fails is named in the diagnostic log', () => {
+    const adder = new Adder(10);
+    listenToMethod(adder, 'add', failing);
+    adder.add(1, 2);
+    expect(diagnostics).toEqual([[expect.stringContaining('a hook failed'), new Error('a bug of ours')]]);
+  });
+});
+
+describe('who stands around a method', () => {
+  test('decides what it is given and what it gives, and knows whose it is', () => {
+    const adder = new Adder(10);
+    wrapMethod(adder, 'add', (proceed, [one], self) => [proceed(one, 0), self === adder]);
+    expect(adder.add(1, 2)).toEqual([11, true]);
+  });
+
+  test('by a class is one function for all objects of it', () => {
+    const wrap = methodWrapper('add', (proceed, args) => proceed(...args));
+    const [one, other] = [new Adder(1), new Adder(2)];
+    wrap(one);
+    wrap(other);
+    expect(one.add).toBe(other.add);
+    expect([one.add(0, 0), other.add(0, 0)]).toEqual([1, 2]);
+  });
+});
+
+describe('what is done after a result', () => {
+  test('is done at once where it is no promise, and when it has settled where it is one', async () => {
+    const seen: unknown[] = [];
+    const see = (value: unknown, failure?: { readonly error: unknown }): void => void seen.push(failure ?? value);
+    expect(afterSettled(1, see)).toBe(1);
+    expect(seen).toEqual([1]);
+    await expect(afterSettled(Promise.resolve(2), see)).resolves.toBe(2);
+    await expect(afterSettled(Promise.reject(mine), see)).rejects.toBe(mine);
+    expect(seen).toEqual([1, 2, { error: mine }]);
+  });
+
+  test('is done at once for what lets nobody look whether it is a promise', () => {
+    const secretive = new Proxy({}, { has: failing, get: failing });
+    expect(afterSettled(secretive, () => {})).toBe(secretive);
+  });
+});
