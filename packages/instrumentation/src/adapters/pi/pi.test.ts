@@ -1,6 +1,7 @@
 import { AgentSession } from '@earendil-works/pi-coding-agent';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import { ParentBasedSampler, SamplingDecision } from '@opentelemetry/sdk-trace-base';
 import { openPi } from '@turnkeeper/model-server/pi';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -220,6 +221,34 @@ describe('the id', () => {
       next.sessionId,
     ]);
   });
+});
+
+test('a turn that is not sampled leaves no span, and still has its session, its number and its headers', async () => {
+  await world[Symbol.asyncDispose]();
+  let decision = SamplingDecision.NOT_RECORD;
+  const root = { shouldSample: () => ({ decision }), toString: () => 'as it is told' };
+  world = await startPiWorld({ sampler: new ParentBasedSampler({ root }) });
+  const { session, observation } = await world.open({ api: 'openai-responses' });
+  await withSession('conv-42', () => session.prompt('#weather'));
+  expect(session.getLastAssistantText()).toBe('rain for conv-42');
+  expect(world.tracing.capture.spans).toEqual([]);
+  const [unsampled] = observation.runs();
+  expect(unsampled).toMatchObject({ session: { id: 'conv-42', source: 'context' }, turn: 1 });
+  expect(world.server.requests.map(({ headers }) => headers['traceparent'])).toEqual([
+    `00-${unsampled?.traceId}-${unsampled?.spanId}-00`,
+    `00-${unsampled?.traceId}-${unsampled?.spanId}-00`,
+  ]);
+
+  decision = SamplingDecision.RECORD_AND_SAMPLED;
+  await withSession('conv-42', () => session.prompt('#weather'));
+  expect(observation.runs()[1]?.turn).toBe(2);
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start -> previous turn (absent)
+      chat test-model
+      execute_tool weather
+        SELECT weather
+      chat test-model"
+  `);
 });
 
 describe('around and below', () => {
