@@ -5,8 +5,8 @@ import { median, type Contestant, type Cost } from './measure.ts';
 /** The contestants of an engine, by name: each is made in the process that it runs in. */
 export type Contestants = Readonly<Record<string, () => Contestant | Promise<Contestant>>>;
 
-/** How often each runs. */
-const TURNS = 3;
+/** How often each runs: what is compiled of the same program, and how fast it is, differs by some percent. */
+const TURNS = 5;
 
 /**
  * Runs contestants in turns, each in a process of its own, as programs do that have one of them: in one process, what is

@@ -21,6 +21,9 @@ const ATTRIBUTES: Attributes = {
 const SPANS = 2_000;
 const LIMIT = 1.1;
 
+/** Where somebody has written over an id, which is seldom, a span gets two attributes more. */
+const RESTORED_LIMIT = 1.2;
+
 interface StartsSpans {
   startSpan(name: string, options: { readonly attributes: Attributes }, within: Context): Span;
 }
@@ -87,7 +90,7 @@ export const stamping: Part = async ({ quick }) => {
   ];
   lines.push(
     lineOf(
-      { name: 'a span, stamped, overwritten and put right', limit: LIMIT, unit },
+      { name: 'a span, stamped, overwritten and put right', limit: RESTORED_LIMIT, unit },
       await compare(restored, options),
     ),
   );

@@ -66,6 +66,9 @@ describe('the context of a session', () => {
     expect(made.map((one) => trace.getSpan(trace.setSpan(one, other)))).toEqual(made.map(() => other));
     expect(made.map((one) => trace.getSpan(trace.deleteSpan(one)))).toEqual(made.map(() => undefined));
     expect(made.map((one) => one.getValue(key))).toEqual([undefined, 1, 1, undefined, undefined, undefined, 1]);
+    // The same key as that of the frame: equal descriptions make equal keys.
+    const unframed = made.map((one) => one.deleteValue(createContextKey('turnkeeper.frame')));
+    expect(unframed.map((one) => [frameIn(one), trace.getSpan(one)])).toEqual(made.map(() => [undefined, own]));
   });
 });
 

@@ -121,9 +121,8 @@ class FramedContext implements Context {
   }
 
   deleteValue(key: symbol): Context {
-    if (key === FRAME)
-      return this.key === undefined ? this.within : this.within.setValue(this.key, this.getValue(this.key));
     const within = this.within.deleteValue(key);
+    if (key === FRAME) return this.key === undefined ? within : within.setValue(this.key, this.getValue(this.key));
     return key === this.key
       ? new FramedContext(within, this.frame)
       : new FramedContext(within, this.frame, this.key, this.value);

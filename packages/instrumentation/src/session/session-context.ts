@@ -75,7 +75,7 @@ export function attachedSession(targets: readonly object[], reject: Reject): Ses
   const aside = knownAside();
   for (const target of targets) {
     try {
-      // Nearly always not: then only classes are looked at, which are no prototypes of it.
+      // Nearly always it holds none, nor does a prototype of it: then only their classes are looked at.
       const isHeld = aside !== undefined || sessionContext in target;
       if (!isHeld && typeof target === 'function') continue;
       let place: object | null = target;

@@ -4,15 +4,7 @@ import { follow, type OpenAITap } from './follow.ts';
 import { readFailure, recordIn, sessionIdOf } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
 import type { StoreRun } from './store-run.ts';
-import {
-  ACCEPTS,
-  acceptsRunContext,
-  isStore,
-  OPERATIONS,
-  runContextOf,
-  withoutContext,
-  type StoreOperation,
-} from './session-store.ts';
+import { ACCEPTS, acceptsRunContext, isStore, OPERATIONS, runContextOf, withoutContext } from './session-store.ts';
 
 /**
  * Shows what runs do to the histories of sessions. Returns what observes a session, before a run with it begins; and
@@ -33,16 +25,18 @@ export function observeStores(
   };
 
   const wrappers = OPERATIONS.map((operation) => {
+    const prefix = `session-${operation.name}-`;
     const wrap = methodWrapper(operation.method, (proceed, args, self) => {
       const place = tap.place();
-      if (!isStore(self) || !place || isAtWork(operation, place.call)) return proceed(...args);
+      // A store that does the same by another method of its own, or by the store that it decorates, does it once.
+      if (!isStore(self) || !place || place.call?.startsWith(prefix)) return proceed(...args);
       const { run, call: within } = place;
       const running = runs()?.getStore();
       if (running) running.runContext ??= runContextOf(operation, args);
       const given = running && within === undefined && !accepts(self) ? withoutContext(operation, args, self) : args;
       if (!place.isRecorded) return proceed(...given);
       calls += 1;
-      const call = `${prefixOf(operation)}${calls}`;
+      const call = `${prefix}${calls}`;
       return tap.around({ kind: 'step', run, call, within, step: 'session', name: operation.name }, () =>
         follow(
           tap,
@@ -135,13 +129,4 @@ function setAcceptance(this: object, value: unknown): void {
 function isRunnerAsking(tap: OpenAITap): boolean {
   const place = tap.place();
   return place !== undefined && place.call === undefined;
-}
-
-/** A store that does the same by another method of its own, or by the store that it decorates, does it once. */
-function isAtWork(operation: StoreOperation, call: string | undefined): boolean {
-  return call?.startsWith(prefixOf(operation)) === true;
-}
-
-function prefixOf({ name }: StoreOperation): string {
-  return `session-${name}-`;
 }
