@@ -77,8 +77,9 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   #start(run: Run, event: RunStart | CallStart, description: SpanDescription, at: Millis, parent: Context): Span {
     const { name, kind, operation, attributes } = description;
     const { session } = run;
+    stamp(attributes, session, operation);
     if (event.type !== 'step.start') this.#withContent(attributes, run, inputOf(event), event.input);
-    const options = { kind, startTime: toStartTime(at), attributes: stamp(attributes, session, operation) };
+    const options = { kind, startTime: toStartTime(at), attributes };
     const span = this.#options.tracer().startSpan(name, options, parent);
     if (!session.isSettled) {
       session.whenKnown(() => {

@@ -1,6 +1,6 @@
 import { context, ROOT_CONTEXT, trace, type Attributes, type Context } from '@opentelemetry/api';
 import { activeContext, frameIn } from '../session/active-session.ts';
-import { Session } from '../session/session.ts';
+import type { Session } from '../session/session.ts';
 
 /** On a span: the session it belongs to, for children that are started with an explicit parent. */
 const SESSION: unique symbol = Symbol.for('turnkeeper.session');
@@ -20,7 +20,7 @@ export function sessionOf(parentContext: Context): Session | undefined {
 /** The session that a span was started in. */
 export function sessionOn(span: Noted): Session | undefined {
   const session = span[SESSION];
-  return session instanceof Session || isSession(session) ? session : undefined;
+  return isSession(session) ? session : undefined;
 }
 
 /** Notes the session that a span is started in. */

@@ -87,7 +87,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
         afterSettled(proceed(...args), (model) =>
           tap.guard(() => {
             const name = text(args[0]);
-            if (isRecord(model) && name !== undefined && asked.get(model) !== name) asked.set(model, name);
+            if (isRecord(model) && name !== undefined) asked.set(model, name);
             look(model);
           }),
         ),

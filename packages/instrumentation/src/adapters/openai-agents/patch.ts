@@ -35,14 +35,11 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
   const lookAtStore = observeStores(tap, hooks, () => runs);
   const lookAtGuardrails = observeGuardrails(tap, hooks);
 
-  /** The agents of the last run that began: nearly always those that are at work. */
-  let met: readonly unknown[] = [];
   /** What calls will come through. A store is met for `withRunContext` as well, which owes nothing to a sampler. */
   const meet = (runner: unknown, agents: readonly unknown[], session: unknown): void => {
     const isRecorded = tap.place()?.isRecorded === true;
     if (isRecorded || runs) lookAtStore(session);
     if (!isRecorded) return;
-    met = agents;
     const config = recordIn(runner, 'config');
     for (const one of [...agents, config]) models.look(recordOf(one)?.['model']);
     models.lookInto(config?.['modelProvider']);
@@ -64,7 +61,6 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
       tap.deliver({ kind: 'returned', run, session: sessionIdOf(session), ...ended });
       // A connection that was opened in the run may outlive it, and leads to everything here.
       running.runContext = undefined;
-      met = [];
     };
     return tap.run(run, [agent, runner].filter(isRecord), () => {
       tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
@@ -93,10 +89,8 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     if (!isRecorded) return;
     switch (event) {
       case 'agent_start':
-        if (!met.includes(agent)) {
-          models.look(recordOf(agent)?.['model']);
-          lookAtGuardrails(agent);
-        }
+        models.look(recordOf(agent)?.['model']);
+        lookAtGuardrails(agent);
         tap.deliver({ kind: 'agent', run, agent: nameOf(agent) });
         return;
       case 'agent_handoff':

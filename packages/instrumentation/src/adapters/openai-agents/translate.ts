@@ -113,10 +113,11 @@ function translateOpen(
       const { call, within, step, name } = native;
       return [{ type: 'step.start', run, call, within, step, name }];
     }
-    case 'step-end': {
-      const ended: RunEvent = { type: 'step.end', run, call: native.call, outcome: native.outcome };
-      return open.isSessionLate ? [ended, ...bind(run, open, native.session)] : [ended];
-    }
+    case 'step-end':
+      return [
+        { type: 'step.end', run, call: native.call, outcome: native.outcome },
+        ...bind(run, open, native.session),
+      ];
     case 'returned':
       return end(native, open, state);
   }
