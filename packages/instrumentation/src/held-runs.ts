@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import { Recent } from './kept.ts';
 import type { CallerName, Millis, RunEvent, RunId, RunStart } from './run-event.ts';
 
-/** How many callers are known, or waited for; the oldest goes first. */
+/** How many callers are known at least, and how many waited for; the oldest go first. */
 const MAX_CALLERS = 1_000;
 
 /** How many events wait for one caller; the oldest goes first. */

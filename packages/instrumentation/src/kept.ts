@@ -16,7 +16,7 @@ export function isMap<K, V>(value: unknown): value is Map<K, V> {
 
 /**
  * Remembers the last `limit` keys that were set, and up to as many before them. In two generations, of which the older one
- * goes as a whole: to take keys out one by one is many times slower.
+ * goes as a whole: to take keys out one by one takes twice as long.
  */
 export class Recent<K, V extends {}> {
   readonly #limit: number;
