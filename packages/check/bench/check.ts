@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Measure, measureWays, medianOf, writeFiles } from './measure.ts';
+import { type Measure, measureWays, medianOf, withFiles } from './measure.ts';
 import { ways } from './ways.ts';
 
 // node bench/check.ts [--rounds N] [--only way,way] [--write] [spans…]: times each way of checking generated files, side
@@ -14,10 +14,13 @@ const reference = 'parseCheck';
 
 async function compare(spans: number, names: readonly string[], rounds: number): Promise<readonly string[]> {
   const chosen = names.filter((name) => spans <= (ways[name]?.upTo ?? Number.POSITIVE_INFINITY));
-  const file = await writeFiles(spans, chosen);
-  const measures = measureWays(file, chosen, rounds);
+  const [measures, bytes] = await withFiles(
+    spans,
+    chosen,
+    (file) => [measureWays(file, chosen, rounds), statSync(`${file}jsonl`).size] as const,
+  );
   const against = measures.get(reference);
-  const size = `${(spans / 1e6).toLocaleString('en')} million, ${(statSync(`${file}jsonl`).size / 1e9).toFixed(2)} GB`;
+  const size = `${(spans / 1e6).toLocaleString('en')} million, ${(bytes / 1e9).toFixed(2)} GB`;
   return [...measures].map(([name, all], at) => {
     const rates = [({ cpuSeconds }: Measure) => cpuSeconds, ({ wallSeconds }: Measure) => wallSeconds].flatMap((of) => [
       (spans / medianOf(all, of) / 1e6).toFixed(3),

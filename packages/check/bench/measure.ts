@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,14 +19,22 @@ export interface Measure {
 
 const one = fileURLToPath(new URL('./one-way.ts', import.meta.url));
 
-/** Writes the files that some ways read, if they are not there yet; gives their name without what comes behind the dot. */
-export async function writeFiles(spans: number, names: readonly string[]): Promise<string> {
-  const directory = process.env['TURNKEEPER_BENCH_DIRECTORY'] ?? mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+/**
+ * Works with the files that some ways read, by their name without what comes behind the dot. They are gigabytes: they go
+ * when the work is done, unless a folder is named for them, where they are written if they are not there yet.
+ */
+export async function withFiles<T>(spans: number, names: readonly string[], work: (file: string) => T): Promise<T> {
+  const kept = process.env['TURNKEEPER_BENCH_DIRECTORY'];
+  const directory = kept ?? mkdtempSync(join(tmpdir(), 'turnkeeper-'));
   const file = join(directory, `spans-${spans}.`);
-  if (!existsSync(`${file}jsonl`)) await writeSpans(`${file}jsonl`, spans);
-  const needsProtobuf = names.some((name) => ways[name]?.format === 'pb');
-  if (needsProtobuf && !existsSync(`${file}pb`)) await writeProtobuf(`${file}jsonl`, `${file}pb`);
-  return file;
+  try {
+    if (!existsSync(`${file}jsonl`)) await writeSpans(`${file}jsonl`, spans);
+    const needsProtobuf = names.some((name) => ways[name]?.format === 'pb');
+    if (needsProtobuf && !existsSync(`${file}pb`)) await writeProtobuf(`${file}jsonl`, `${file}pb`);
+    return work(file);
+  } finally {
+    if (kept === undefined) rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** Lets each way check its file so many times, all of them once in each round. A way that does not run is left out. */

@@ -1,4 +1,4 @@
-import { measureWays, medianOf, writeFiles } from './measure.ts';
+import { measureWays, medianOf, withFiles } from './measure.ts';
 import { ways } from './ways.ts';
 
 // node bench/run.ts [check] [--quick]: what checking a large file costs, against JSON.parse and a few rules written by
@@ -11,7 +11,7 @@ const limits: Readonly<Record<string, number>> = { scan: 0.4, scanThreads: 0.6 }
 
 async function measureLines(spans: number): Promise<readonly object[]> {
   const names = ['parseCheck', ...Object.keys(limits), 'parse'];
-  const measures = measureWays(await writeFiles(spans, names), names, 3);
+  const measures = await withFiles(spans, names, (file) => measureWays(file, names, 3));
   const secondsOf = (name: string): number =>
     Number(medianOf(measures.get(name), ({ cpuSeconds }) => cpuSeconds).toFixed(2));
   const base = secondsOf('parseCheck');

@@ -1,16 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { writeSpans as writeLargeFile } from '../bench/write-spans.ts';
 import type { CapturedSpan } from './span.ts';
+import { temporaryFolder } from './testing/folder.ts';
 import { toOtlpLines } from './testing/otlp.ts';
 import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
 
 const bin = fileURLToPath(new URL('../bin/turnkeeper.js', import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const directory = temporaryFolder();
 let files = 0;
 
 interface Outcome {

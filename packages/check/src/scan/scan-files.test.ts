@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { once } from 'node:events';
@@ -13,13 +12,14 @@ import { isJsonLines } from '../sources/read-traces.ts';
 import type { CapturedSpan } from '../span.ts';
 import { summarize } from '../summary.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
+import { temporaryFolder } from '../testing/folder.ts';
 import { toOtlpLines, toOtlpRequest } from '../testing/otlp.ts';
 import { chat, other, spansOf, tool, turn } from '../testing/spans.ts';
 import { scanFiles, type ScanOptions } from './scan-files.ts';
 import { scanPart, type PartTask } from './scan-part.ts';
 import type { PartThread } from './scan-workers.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const directory = temporaryFolder();
 let files = 0;
 
 function write(content: string | Uint8Array): string {

@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CapturedSpan } from '../span.ts';
 import { collect, failureOf } from '../testing/collect.ts';
+import { temporaryFolder } from '../testing/folder.ts';
 import { readTraces } from './read-traces.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const directory = temporaryFolder();
 let files = 0;
 
 function write(...lines: readonly (string | object)[]): string {

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -11,10 +10,11 @@ import { describe, expect, it } from 'vitest';
 import { captureFrom } from '../capture.ts';
 import type { CapturedSpan } from '../span.ts';
 import { collect, failureOf } from '../testing/collect.ts';
+import { temporaryFolder } from '../testing/folder.ts';
 import { captureFiles } from './capture-files.ts';
 import { readTraces } from './read-traces.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const directory = temporaryFolder();
 let files = 0;
 
 function write(content: string | Uint8Array): string {

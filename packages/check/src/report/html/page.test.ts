@@ -1,18 +1,18 @@
 /// <reference lib="dom" />
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { main } from '../../cli.ts';
+import { temporaryFolder } from '../../testing/folder.ts';
 import { toOtlpLines } from '../../testing/otlp.ts';
 import { chat, other, type SpanLiteral, spansOf, tool, turn } from '../../testing/spans.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 if (executablePath === undefined) console.warn('The report is not tried in a browser: there is no chromium here.');
 
-const directory = mkdtempSync(join(tmpdir(), 'turnkeeper-'));
+const directory = temporaryFolder();
 const builtCli: { readonly main: typeof main } = await import(
   fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 );
