@@ -1,73 +1,14 @@
-import { context, propagation, ROOT_CONTEXT, type Attributes, type Context, type Span } from '@opentelemetry/api';
+import { context, propagation, ROOT_CONTEXT, type Context, type Span } from '@opentelemetry/api';
 import { BasicTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { SessionSpanProcessor } from '@turnkeeper/instrumentation';
 import { lineOf, type Line, type Part } from './line.ts';
 import { compare, type Contestant } from './measure.ts';
-import { installNextSdk, installPeers, type Peers } from './peers.ts';
-import { BATCH, batching, nowhere, sessionContext, useContextManager } from './tracing.ts';
-
-/** As an HTTP client's span has them. */
-const ATTRIBUTES: Attributes = {
-  'http.request.method': 'POST',
-  'http.response.status_code': 200,
-  'server.address': 'api.example.com',
-  'server.port': 443,
-  'url.full': 'https://api.example.com/v1/chat/completions',
-  'url.scheme': 'https',
-  'network.protocol.version': '1.1',
-  'user_agent.original': 'node',
-};
-
-const SPANS = 2_000;
-const LIMIT = 1.1;
+import { installPeers, type Peers } from './peers.ts';
+import { LIMIT, roundsOf, spans, type StartsSpans } from './spans.ts';
+import { batching, nowhere, sessionContext, useContextManager } from './tracing.ts';
 
 /** Where somebody has written over an id, which is seldom, a span gets two attributes more. */
 const RESTORED_LIMIT = 1.2;
-
-interface StartsSpans {
-  startSpan(name: string, options: { readonly attributes: Attributes }, within: Context): Span;
-}
-
-interface Provider {
-  getTracer(name: string): StartsSpans;
-  forceFlush(): Promise<void>;
-}
-
-/** Starts and ends spans in a context; `during` is what somebody does to each. */
-function spans(
-  name: string,
-  provider: Provider,
-  within: Context,
-  during?: (span: Span) => void,
-  tracer: StartsSpans = provider.getTracer('bench'),
-): Contestant {
-  if (within !== ROOT_CONTEXT)
-    assertStamped(name, () => tracer.startSpan('POST', { attributes: ATTRIBUTES }, within), within);
-  return {
-    name,
-    round: () =>
-      context.with(within, () => {
-        for (let index = 0; index < SPANS; index += 1) {
-          const span = tracer.startSpan('POST', { attributes: ATTRIBUTES }, within);
-          during?.(span);
-          span.end();
-        }
-      }),
-    rest: () => provider.forceFlush(),
-  };
-}
-
-/** Whoever stamps nothing would win. */
-function assertStamped(name: string, start: () => Span, within: Context): void {
-  const span = context.with(within, start);
-  span.end();
-  if (!JSON.stringify(unwrapped(span)).includes('conv-42')) throw new Error(`${name} has not stamped its span`);
-}
-
-function unwrapped(span: object): unknown {
-  if ('attributes' in span) return span.attributes;
-  return 'span' in span && typeof span.span === 'object' && span.span ? unwrapped(span.span) : undefined;
-}
 
 const sdk = (...spanProcessors: SpanProcessor[]): BasicTracerProvider => new BasicTracerProvider({ spanProcessors });
 
@@ -76,7 +17,7 @@ const overwrite = (span: Span): void => void span.setAttribute('session.id', 'of
 
 export const stamping: Part = async ({ quick }) => {
   useContextManager();
-  const options = quick ? { warmUp: 20, rounds: 60, pieces: SPANS } : { warmUp: 60, rounds: 300, pieces: SPANS };
+  const options = roundsOf(quick);
   const unit = 'µs a span';
   const lines: Line[] = [];
   const own = (): BasicTracerProvider => sdk(new SessionSpanProcessor(batching()));
@@ -94,25 +35,8 @@ export const stamping: Part = async ({ quick }) => {
       await compare(restored, options),
     ),
   );
-  const next = installNextSdk();
-  if (next) {
-    const nextSdk = await next.load<NextSdk>('@opentelemetry/sdk-trace');
-    const batch = (): SpanProcessor => new nextSdk.BatchSpanProcessor({ exporter: nowhere, ...BATCH });
-    const make = (...spanProcessors: SpanProcessor[]): Provider => new nextSdk.TracerProvider({ spanProcessors });
-    const contestants = [
-      spans('bare', make(batch()), ROOT_CONTEXT),
-      spans('ours', make(new SessionSpanProcessor(batch())), sessionContext()),
-    ];
-    const name = `a span, stamped, SDK ${next.version('@opentelemetry/sdk-trace')}`;
-    lines.push(lineOf({ name, limit: LIMIT, unit }, await compare(contestants, options)));
-  }
   return lines;
 };
-
-interface NextSdk {
-  BatchSpanProcessor: new (options: object) => SpanProcessor;
-  TracerProvider: new (options: object) => Provider;
-}
 
 /** Each as its documentation says, for nothing but the id of the session. */
 async function stampingOfOthers(peers: Peers): Promise<Contestant[]> {
