@@ -4,7 +4,7 @@ import { diag } from '@opentelemetry/api';
 import type { Adapter, Patch } from './adapter.ts';
 import { isObject } from './narrow.ts';
 import { isObserved } from './observe.ts';
-import { wrapMethod } from './wrap-method.ts';
+import { aroundOwn, wrapMethod } from './wrap-method.ts';
 
 /** An adapter of any engine. */
 export type AnyAdapter = Adapter<object, unknown, unknown>;
@@ -53,13 +53,16 @@ interface Meeting {
   readonly observe: Observe;
 }
 
-/** At a target's first call: observe it, and make the call again through the hook that is on the target now. */
+/**
+ * At a target's first call: observe it, and let what stands around its method by now stand around this call too. Not by
+ * calling the method again: somebody's own, or a subclass's, may be what has called this one.
+ */
 function meet({ adapter, patch, observe }: Meeting, prototype: object, method: string): (() => void) | undefined {
   return wrapMethod(prototype, method, (proceed, args, self) => {
     if (!isObject(self) || isObserved(adapter, self) || patch.accepts?.(self, args) === false) return proceed(...args);
     observe(adapter, self);
-    const hooked: unknown = Object.hasOwn(self, method) ? Reflect.get(self, method) : undefined;
-    return typeof hooked === 'function' ? Reflect.apply(hooked, self, args) : proceed(...args);
+    const around = aroundOwn(self, method);
+    return around ? around(proceed, args, self) : proceed(...args);
   });
 }
 

@@ -69,6 +69,44 @@ describe('TurnkeeperInstrumentation', () => {
     instrumentation.disable();
   });
 
+  test('disabled under somebody’s wrapper, observes nothing any more', async () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    load(instrumentation);
+    const { prototype } = piModule.AgentSession;
+    const { prompt: ours } = prototype;
+    prototype.prompt = function (...args) {
+      return ours.apply(this, args);
+    };
+    try {
+      instrumentation.disable();
+      await using running = await openPi({ url: world.server.url });
+      await running.session.prompt('hello');
+      expect(Object.hasOwn(running.session, 'prompt')).toBe(false);
+      expect(world.tracing.capture.spans).toEqual([]);
+    } finally {
+      prototype.prompt = prompt;
+    }
+  });
+
+  test('calls what somebody has put around a session’s method once, also at the first call', async () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    load(instrumentation);
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    const { session } = running;
+    const own = session.prompt.bind(session);
+    let calls = 0;
+    session.prompt = (text, options) => {
+      calls += 1;
+      return own(`${calls}: ${text}`, options);
+    };
+    for (const text of ['one', 'two']) await session.prompt(text);
+    instrumentation.disable();
+    expect(calls).toBe(2);
+    expect(world.server.requests.map(({ lastUserText }) => lastUserText)).toEqual(['1: one', '2: two']);
+    expect(world.tracing.capture).toHaveSession('pi-own', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+  });
+
   test('starts disabled where that is asked for, until registerInstrumentations enables it with its provider', async () => {
     const instrumentation = new TurnkeeperInstrumentation({ enabled: false });
     load(instrumentation);

@@ -163,7 +163,8 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   }
 
   #observe(adapter: AnyAdapter, target: object): void {
-    if (isObserved(adapter, target)) return;
+    // Somebody's wrapper may still call ours after it was disabled.
+    if (!this.#isEnabled || isObserved(adapter, target)) return;
     const { stampOnly = [], ...options } = this.getConfig();
     const isStampOnly = stampOnly.some((name) => name === adapter.name);
     const observation = observeWith(

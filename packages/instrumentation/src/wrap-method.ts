@@ -1,4 +1,5 @@
 import { diag } from '@opentelemetry/api';
+import { isFunction } from './narrow.ts';
 
 const FAILED = 'turnkeeper: a hook failed; the call goes on without it';
 
@@ -75,8 +76,21 @@ function place(object: object, name: string, make: (original: Function) => Funct
   };
 }
 
+/** On a method that something stands around: what it is. */
+const AROUND: unique symbol = Symbol('turnkeeper.around');
+
+/** What stands around the method that this object has of its own. */
+export function aroundOwn(object: object, name: string): Around | undefined {
+  const own: unknown = Object.getOwnPropertyDescriptor(object, name)?.value;
+  return isSurrounded(own) ? own[AROUND] : undefined;
+}
+
+function isSurrounded(value: unknown): value is { readonly [AROUND]: Around } {
+  return isFunction(value) && AROUND in value;
+}
+
 function surround(original: Function, around: Around): Function {
-  return inPlaceOf(original, function (this: unknown, ...args) {
+  const replacement = inPlaceOf(original, function (this: unknown, ...args) {
     let isDone = false;
     let value: unknown;
     let failed: { readonly error: unknown } | undefined;
@@ -97,6 +111,7 @@ function surround(original: Function, around: Around): Function {
       return isDone ? value : Reflect.apply(original, this, args);
     }
   });
+  return Object.defineProperty(replacement, AROUND, { value: around });
 }
 
 /** Looks like the original to whoever looks at its name and its number of parameters. */
