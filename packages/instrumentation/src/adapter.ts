@@ -15,6 +15,8 @@ export { afterSettled, listenToMethod, methodWrapper, wrapMethod, type Around } 
 export interface Adapter<Target extends object, Native, State> {
   /** The engine's name in `turnkeeper.engine.name`: lower case, words joined by hyphens. */
   readonly name: string;
+  /** No engine, but code of the program's own: what runs in it is work of its own, not the same call seen again. */
+  readonly isService?: boolean;
   /** The engine's package and the versions this adapter was run on. */
   readonly engine?: { readonly package: string; readonly range: string };
   start(target: Target): State;

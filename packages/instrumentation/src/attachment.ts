@@ -21,7 +21,7 @@ import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
-import { activeContext, frameIn, runInContext } from './session/active-session.ts';
+import { activeContext, frameIn, runInContext, withFrame } from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { isSessionId } from './session/session-id.ts';
 import { sessionOfRun } from './session/session-of-run.ts';
@@ -74,7 +74,8 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     warn: (message) => this.warn(message),
   });
   #minted = 0;
-  #hasFailed = false;
+  /** When something of ours failed last: what a run before that is missing may be its end. */
+  #failedAt: Millis = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(adapter: Adapter<Target, Native, State>, target: Target, settings: AttachmentSettings) {
@@ -281,9 +282,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       reject: (source, problem) => recorder.reject(this.#adapter.name, source, problem),
     });
     session.alsoAs(aliases);
-    const { name: engine } = this.#adapter;
+    const { name: engine, isService = false } = this.#adapter;
     const calledAt = this.#clock.now();
-    const run = new Run({ id, engine, attachment: this.#identity, base, calledAt, session, ownsSession }, recorder);
+    const origin = { id, engine, isService, attachment: this.#identity, base, calledAt, session, ownsSession };
+    const run = new Run(origin, recorder);
     this.#runs.add(run);
     return run;
   }
@@ -298,17 +300,21 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     if (session) this.#settings.recorder.endSession(session, at);
   }
 
-  /** Two adapters on one call: the inner one sees the same work again, directly inside the outer one's run. */
+  /**
+   * Two adapters on one call: the inner one sees the same work again, directly inside the outer one's run. What was put
+   * in a session of its own there is work of its own, and so is what a service does.
+   */
   #isDuplicate(run: Run): boolean {
-    const around = frameIn(run.base)?.run;
+    const { session, run: around } = frameIn(run.base) ?? {};
     if (around === undefined || around.engine === run.engine || around.phase() !== 'open') return false;
+    if (this.#adapter.isService || session !== around.session) return false;
     return around.kind === 'run' || around.kind === 'model';
   }
 
   /** The call that a run came from is over. */
   #left(run: Run): void {
     if (run.isPending) this.#drop(run);
-    else if (run.isOpen && this.#hasFailed) {
+    else if (run.isOpen && run.calledAt <= this.#failedAt) {
       this.#runs.remove(run);
       this.#abandon(run);
     }
@@ -371,16 +377,22 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   #report(what: string, error: unknown): void {
-    this.#hasFailed = true;
+    this.#failedAt = this.#clock.now();
     if (this.#reported.has(what)) return;
     this.#reported.add(what);
     diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; this is said once`, error);
   }
 }
 
-/** Where a place is, not counting runs that are over, or that were dropped as another adapter's. */
+/**
+ * Where a place is, not counting runs that are over, or that were dropped as another adapter's. A session that was bound
+ * in the shadow of one stays: a queue may have been started by whoever came first.
+ */
 function aroundWhatIsOver(active: Context): Context {
   let base = active;
-  for (let run = frameIn(base)?.run; run?.phase() === 'closed'; run = frameIn(base)?.run) base = run.base;
+  for (let frame = frameIn(base); frame?.run?.phase() === 'closed'; frame = frameIn(base)) {
+    const { session, run } = frame;
+    base = session === run.session ? run.base : withFrame(run.base, { session, run: frameIn(run.base)?.run });
+  }
   return base;
 }

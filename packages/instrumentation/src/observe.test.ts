@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
@@ -96,14 +97,72 @@ describe('a run', () => {
       { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
       { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
       { type: 'tool.end', run: 'r', call: 't', outcome: ok },
-      { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
-      { type: 'tool.end', run: 'r', call: 't', outcome: ok },
+      { type: 'tool.end', run: 'r', call: 't', outcome: { kind: 'error', type: 'second' } },
       { type: 'run.end', run: 'r', outcome: ok },
       { type: 'run.end', run: 'r', outcome: { kind: 'error', type: 'second' } },
     );
     expect(tree()).toMatchInlineSnapshot(`
       "invoke_agent scripted [session own-1] run.start
         execute_tool look"
+    `);
+  });
+
+  test('has a call for each that a model makes under one id, once the one before has ended', () => {
+    const { say, tap } = script();
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    for (const tool of ['look', 'listen']) {
+      say({ type: 'tool.start', run: 'r', call: 'call_0', callId: 'call_0', tool });
+      tap.inside({ run: 'r', call: 'call_0' }, () => tracing.tracer.startSpan('SELECT').end());
+      say({ type: 'tool.end', run: 'r', call: 'call_0', outcome: ok });
+    }
+    say({ type: 'run.end', run: 'r', outcome: ok });
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-1] run.start
+        execute_tool look
+          SELECT
+        execute_tool listen
+          SELECT"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('in the shadow of one that is over is in the session that was bound there', async () => {
+    const { say, tap } = script();
+    const turn = (run: string): void =>
+      tap.run(run, [], () =>
+        say({ type: 'run.start', run, session: 'own-1' }, { type: 'run.end', run, outcome: { kind: 'ok' } }),
+      );
+    const jobs: (() => void)[] = [];
+    let wake: (() => void) | undefined;
+    // A queue like many: whoever comes first starts the loop that works for all who come later.
+    const work = async (): Promise<void> => {
+      for (;;) {
+        jobs.shift()?.();
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    };
+    withSession('conv-a', () =>
+      tap.run('a', [], () => {
+        say({ type: 'run.start', run: 'a' });
+        void work();
+        // Entered while the run is going on, used when it is over.
+        jobs.push(withSession('conv-c', () => AsyncLocalStorage.bind(() => turn('c'))));
+        say({ type: 'run.end', run: 'a', outcome: ok });
+      }),
+    );
+    wake?.();
+    await Promise.resolve();
+    jobs.push(() => withSession('conv-b', () => turn('b')));
+    wake?.();
+    await Promise.resolve();
+    jobs.push(() => turn('d'));
+    wake?.();
+    await Promise.resolve();
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session conv-a] run.start
+      invoke_agent scripted [session conv-c, inside conv-a] run.start
+      invoke_agent scripted [session conv-b] run.start
+      invoke_agent scripted [session conv-a] run.start -> previous turn"
     `);
   });
 
@@ -252,6 +311,25 @@ describe('runs', () => {
     expect(tree()).toMatchInlineSnapshot(`
       "invoke_agent outer [session own-1] run.start
         SELECT"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('of two adapters are two where the inner one was put in a session of its own', () => {
+    const outer = script({}, scriptedAdapter('outer'));
+    const inner = script({}, scriptedAdapter('inner'));
+    outer.tap.run('o', [], () => {
+      outer.say({ type: 'run.start', run: 'o', session: 'own-1' });
+      withSession('sub-7', () =>
+        inner.tap.run('i', [], () =>
+          inner.say({ type: 'run.start', run: 'i' }, { type: 'run.end', run: 'i', outcome: ok }),
+        ),
+      );
+      outer.say({ type: 'run.end', run: 'o', outcome: ok });
+    });
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent outer [session own-1] run.start
+        invoke_agent inner [session sub-7, inside own-1] run.start"
     `);
     expect(tracing.capture).toPassChecks();
   });

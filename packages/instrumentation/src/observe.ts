@@ -84,7 +84,14 @@ function attach<Target extends object, Native, State>(
   const stampOnly = options.stampOnly || adapter.tracesItself?.(target) === true;
   const attachment = new Attachment(adapter, target, settingsOf({ ...options, stampOnly }, providers, log));
   attachment.explicitSession = options.session;
-  const detach = adapter.attach(target, attachment);
+  let detach: (() => void) | undefined;
+  try {
+    detach = adapter.attach(target, attachment);
+  } catch (error) {
+    // What is hooked by then does nothing any more; to try again would add to it.
+    attachment.stop();
+    diag.error(`turnkeeper: ${adapter.name}: this target cannot be observed`, error);
+  }
   return {
     runs: () => log.runs(),
     useSession: (session) => {
@@ -93,7 +100,7 @@ function attach<Target extends object, Native, State>(
     stop: () => {
       attachment.stop();
       try {
-        detach();
+        detach?.();
       } catch (error) {
         diag.error(`turnkeeper: ${adapter.name}: its hooks could not be removed`, error);
       }

@@ -98,6 +98,8 @@ export interface RunOrigin {
   readonly session: Session;
   /** Whether an engine's id may be bound to the session: not where it was inherited. */
   readonly ownsSession: boolean;
+  /** The program's own code, and no engine. */
+  readonly isService?: boolean;
 }
 
 const KINDS: Readonly<Record<CallStart['type'], CallKind>> = {
@@ -113,13 +115,10 @@ const UNRECORDED: Span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
 /** How many calls of one run are open; the oldest is closed as unfinished. */
 const MAX_OPEN_CALLS = 10_000;
 
-/** How many ended calls a run remembers, to tell a repeated signal from a new call. */
-const MAX_ENDED_CALLS = 10_000;
-
 /**
  * One run: pending from the call that may become it, open from the first evidence of work, closed by its end. Keeps
- * the order: an end without a start, a second start and anything after the end are dropped; what is open when the run
- * ends is closed with it.
+ * the order: an end without a start, a second start of what is open and anything after the end are dropped; what is
+ * open when the run ends is closed with it. Models repeat the ids of calls: one that has ended may be used again.
  */
 export class Run {
   readonly id: string;
@@ -150,7 +149,6 @@ export class Run {
   readonly #attachment: object;
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
-  readonly #ended = new Set<CallId>();
   #phase: RunPhase = 'pending';
   readonly #phaseNow = (): RunPhase => this.#phase;
   #span: Span | undefined;
@@ -174,7 +172,11 @@ export class Run {
     this.#attachment = origin.attachment;
     this.#recorder = recorder;
     const callers = trace.getSpan(origin.base);
-    this.context = withFrameAndSpan(origin.base, this.#frame('run'), () => this.#span ?? callers);
+    this.context = withFrameAndSpan(
+      origin.base,
+      this.#frame(origin.isService ? 'service' : 'run'),
+      () => this.#span ?? callers,
+    );
   }
 
   get isPending(): boolean {
@@ -278,13 +280,21 @@ export class Run {
     const endedAt = Math.max(at, this.lastEventAt);
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
     const calls = this.isRecorded ? [...this.#calls.values()] : [];
-    for (const call of calls.toReversed()) this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
-    this.#calls.clear();
-    this.#ended.clear();
     this.#phase = 'closed';
+    this.#calls.clear();
+    let failure: { readonly error: unknown } | undefined;
+    // A processor that fails at the end of one keeps no other open.
+    for (const call of calls.toReversed()) {
+      try {
+        this.#recorder.endCall(this, call, unfinished, undefined, endedAt);
+      } catch (error) {
+        failure = { error };
+      }
+    }
     // A nested run may end before the session around it is known: what it says of itself goes before its end.
     this.session.hold(() => this.#identify());
     this.#recorder.endRun(this, outcome, event, event?.usage ?? this.#usage, endedAt);
+    if (failure) throw failure.error;
   }
 
   /** The call is over and showed no work: it was no run. */
@@ -310,7 +320,7 @@ export class Run {
   }
 
   #startCall(event: CallStart, at: Millis): void {
-    if (this.#calls.has(event.call) || this.#ended.has(event.call)) return;
+    if (this.#calls.has(event.call)) return;
     const parent = (event.within !== undefined && this.#calls.get(event.within)?.context) || this.context;
     const kind = KINDS[event.type];
     const span = this.isRecorded ? this.#recorder.startCall(this, event, at, parent) : UNRECORDED;
@@ -330,7 +340,6 @@ export class Run {
     const call = this.#calls.get(event.call);
     if (!call) return;
     this.#calls.delete(event.call);
-    if (this.#ended.size < MAX_ENDED_CALLS) this.#ended.add(event.call);
     if (event.type === 'model.end' && event.usage) this.#usage = add(this.#usage, event.usage);
     if (!this.isRecorded) return;
     this.#recorder.endCall(this, call, event.outcome, event, Math.max(at, call.startedAt));
@@ -351,7 +360,8 @@ export class Run {
 
   #frame(kind: EnclosingRun['kind'], call?: CallId): Frame {
     const { id, engine, base, session } = this;
-    return { session, run: { id, attachment: this.#attachment, engine, kind, call, phase: this.#phaseNow, base } };
+    const run = { id, attachment: this.#attachment, session, engine, kind, call, phase: this.#phaseNow, base };
+    return { session, run };
   }
 }
 

@@ -2,6 +2,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { currentSession, withSession } from './session/active-session.ts';
 import { attachSession, SessionContext, sessionContext } from './session/session-context.ts';
+import { script, scriptedAdapter } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
 import { traceService } from './trace-service.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
@@ -222,6 +223,54 @@ describe('a stream', () => {
     expect(service.frozen()).toBe(frozen);
     expect(tracing.capture.index.runs).toHaveLength(3);
     expect(tracing.diagnostics).toEqual([expect.stringContaining('a stream cannot be followed')]);
+  });
+});
+
+describe('what a service does itself', () => {
+  test('is traced as it is elsewhere: an engine’s turn, and another service in a session of its own', () => {
+    const { say, tap } = script({}, scriptedAdapter('engine'));
+    const prompt = (run: string): void =>
+      tap.run(run, [], () =>
+        say(
+          { type: 'run.start', run, agent: 'guide' },
+          { type: 'model.start', run, call: 'm', model: 'test-model' },
+          { type: 'model.end', run, call: 'm', outcome: { kind: 'ok' } },
+          { type: 'run.end', run, outcome: { kind: 'ok' } },
+        ),
+      );
+    const store = attachSession({ read: work }, new SessionContext({ sessionId: 'batch-1' }));
+    const inner = traceService(store, { name: 'store' });
+    const ask = traceService(
+      () => {
+        prompt('r');
+        inner.read();
+      },
+      { name: 'svc' },
+    );
+    withSession('conv-42', ask);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent svc [session conv-42] run.start
+        invoke_agent guide run.start
+          chat test-model
+        invoke_agent store.read [session batch-1, inside conv-42] run.start
+          SELECT"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('is traced inside an engine’s turn too', () => {
+    const { say, tap } = script({}, scriptedAdapter('engine'));
+    const read = traceService(work, { name: 'store' });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', agent: 'guide', session: 'own-1' });
+      read();
+      say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    });
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent guide [session own-1] run.start
+        invoke_agent store run.start
+          SELECT"
+    `);
   });
 });
 

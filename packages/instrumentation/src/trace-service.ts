@@ -36,6 +36,7 @@ export function traceService<T extends object>(executionObject: T, options: Trac
   const { name } = options;
   const adapter: Adapter<object, ServiceNative, object> = {
     name,
+    isService: true,
     start: () => ({}),
     translate: ({ events }) => events,
     attach: () => () => {},

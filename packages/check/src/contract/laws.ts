@@ -21,7 +21,7 @@ export function translateAll(
   );
 }
 
-/** Every start has one end, inside its run; nothing starts twice; nothing is said of a run that is not open. */
+/** Every start has one end, inside its run; nothing open starts again; nothing is said of a run that is not open. */
 export function unpaired(events: readonly TimedEvent[]): string[] {
   const problems: string[] = [];
   const open = new Map<string, Set<string>>();
@@ -43,10 +43,8 @@ export function unpaired(events: readonly TimedEvent[]): string[] {
       for (const call of calls) problems.push(`call ${call} of run ${event.run} has no end`);
       open.delete(event.run);
     } else if ('call' in event && event.call !== undefined) {
-      const id = `${event.run}/${event.call}`;
       if (event.type.endsWith('.start')) {
-        if (seen.has(id)) problems.push(`call ${event.call} of run ${event.run} starts twice`);
-        seen.add(id);
+        if (calls.has(event.call)) problems.push(`call ${event.call} of run ${event.run} starts twice`);
         calls.add(event.call);
       } else if (event.type.endsWith('.end') && !calls.delete(event.call)) {
         problems.push(`${event.type} of call ${event.call} in run ${event.run}, which is not open`);

@@ -115,6 +115,21 @@ describe('a processor that throws', () => {
     expect(tracing.diagnostics.join('\n')).toContain('the user’s own');
   });
 
+  test('at the end of calls that a run left open does not leave the run open', () => {
+    const ended: string[] = [];
+    const onEnd = ({ name }: { readonly name: string }): void => {
+      ended.push(name);
+      if (name.startsWith('execute_tool')) fail();
+    };
+    tracing = startTracing({ processors: [processor({ onEnd })] });
+    const { say, size } = attachScripted();
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    for (const call of ['a', 'b', 'c']) say({ type: 'tool.start', run: 'r', call, tool: call });
+    say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    expect(size()).toBe(0);
+    expect(ended).toEqual(['execute_tool c', 'execute_tool b', 'execute_tool a', 'invoke_agent scripted']);
+  });
+
   test('at a span’s start costs that span only: the run is over when it is over', async () => {
     tracing = startTracing({ processors: [processor({ onStart: fail })] });
     const attached = attachScripted();

@@ -11,6 +11,7 @@ import { withSession } from '../session/active-session.ts';
 import { attachScripted } from '../testing/attached.ts';
 import { script, scriptedAdapter } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
+import { wrapMethod } from '../wrap-method.ts';
 
 let tracing: Tracing;
 let server: ModelServer;
@@ -156,6 +157,44 @@ describe('an adapter that fails', () => {
     expect(observation.runs()).toEqual([]);
     observation.stop();
     expect(tracing.diagnostics).toEqual([expect.stringContaining('failing: this target cannot be observed')]);
+  });
+
+  test('in its attach leaves nothing that works, and nothing to grow with each try', async () => {
+    const target = { ask: async () => 'the answer' };
+    const failing = scriptedAdapter('failing', {
+      attach: (_target, tap) => {
+        wrapMethod(target, 'ask', (proceed, args) =>
+          tap.run('r', [], () => {
+            tap.deliver({ events: [{ type: 'run.start', run: 'r' }] });
+            return proceed(...args);
+          }),
+        );
+        return fail();
+      },
+    });
+    const observed = {};
+    observe(failing, observed);
+    const { ask } = target;
+    observe(failing, observed);
+    expect(target.ask).toBe(ask);
+    expect(await target.ask()).toBe('the answer');
+    expect(tracing.capture.spans).toEqual([]);
+    expect(tracing.diagnostics).toHaveLength(1);
+  });
+
+  test('once costs the runs of the time, and none that comes later', async () => {
+    let isBroken = true;
+    const { tap, say } = script(
+      {},
+      scriptedAdapter('failing', { translate: ({ events }) => (isBroken ? fail() : events) }),
+    );
+    tap.run('early', [], () => say({ type: 'run.start', run: 'early', session: 'own-1' }));
+    isBroken = false;
+    // Its work goes on when its call is over, as a stream's does.
+    await tap.run('late', [], async () => say({ type: 'run.start', run: 'late', session: 'own-1' }));
+    expect(tracing.capture.spans).toEqual([]);
+    say({ type: 'run.end', run: 'late', outcome: { kind: 'ok' } });
+    expect(tracing.capture.tree()).toBe('invoke_agent failing [session own-1] run.start');
   });
 
   test.each(['translate', 'scope'] as const)('in its %s does not reach the engine', (part) => {

@@ -26,9 +26,11 @@ export interface EnclosingRun {
   readonly id: string;
   /** The attachment that the run belongs to, by identity. */
   readonly attachment: object;
+  /** The run's own session: a frame around the same run may have one that was bound inside it. */
+  readonly session: Session;
   readonly engine: string;
   /** The innermost thing at work: the run itself, or a call of it. */
-  readonly kind: 'run' | 'agent' | 'model' | 'tool' | 'step';
+  readonly kind: 'run' | 'service' | 'agent' | 'model' | 'tool' | 'step';
   /** That call's id; undefined for the run itself. */
   readonly call?: string | undefined;
   /** Pending until there is evidence of work; a call in the shadow of a closed run is not inside it. */
