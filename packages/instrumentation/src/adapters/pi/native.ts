@@ -46,6 +46,8 @@ export type PiNative =
       readonly failure?: string | undefined;
     }
   | { readonly kind: 'tool'; readonly run?: RunId | undefined; readonly id: string }
+  /** Somebody wants the turn to stop. */
+  | { readonly kind: 'aborted' }
   | { readonly kind: 'disposed' };
 
 /** Where work shows: in the run that was executing there, else perhaps in one that nobody called. */

@@ -1,4 +1,12 @@
-import { afterSettled, wrapMethod, type Carrier, type Destination, type Patch, type Tap } from '../../adapter.ts';
+import {
+  afterSettled,
+  listenToMethod,
+  wrapMethod,
+  type Carrier,
+  type Destination,
+  type Patch,
+  type Tap,
+} from '../../adapter.ts';
 import {
   hostReader,
   isRecord,
@@ -57,6 +65,8 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
     }),
   );
   undo.push(models.undo, tools.undo, unsubscribe);
+
+  undo.push(listenToMethod(session, 'abort', () => tap.deliver({ kind: 'aborted' })));
 
   // A disposed session tells nobody anything any more.
   undo.push(

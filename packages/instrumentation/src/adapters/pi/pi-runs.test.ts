@@ -224,6 +224,46 @@ describe('an end that is no success', () => {
     expect(world.tracing.capture).toPassChecks();
   });
 
+  test('by abort in a tool, which rejects for it, is cancelled', async () => {
+    const waiting = {
+      name: 'weather',
+      label: 'Weather',
+      description: 'Waits until it is stopped',
+      parameters: { type: 'object', properties: {} },
+      execute: (_id: string, _given: unknown, signal?: AbortSignal) =>
+        new Promise<never>((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(new Error('stopped')));
+        }),
+    };
+    const { session } = await world.open({ tools: [waiting] });
+    const prompt = withSession('conv-42', () => session.prompt('#weather'));
+    await next(session, 'tool_execution_start');
+    await session.abort();
+    await prompt;
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start (error cancelled)
+        chat test-model
+        execute_tool weather (error cancelled)
+        chat test-model (error cancelled)"
+    `);
+    expect(world.tracing.capture).toPassChecks();
+    await withSession('conv-42', () => session.prompt('#bad'));
+    expect(world.tracing.capture.index.runs.at(-1)?.root.attributes['error.type']).toBe('400');
+  });
+
+  test('by abort while Pi waits to try again is cancelled', async () => {
+    const { session } = await world.open({ maxRetries: 3 });
+    const prompt = withSession('conv-42', () => session.prompt('#broken'));
+    await next(session, 'auto_retry_start');
+    await session.abort();
+    await prompt;
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start (error cancelled)
+        chat test-model (error 503)"
+    `);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
   test('by dispose is cancelled at once: Pi says no more', async () => {
     const { session } = await world.open();
     const prompt = withSession('conv-42', () => session.prompt('#never'));
@@ -244,8 +284,24 @@ describe('an end that is no success', () => {
     await next(session, 'message_start');
     await expect(session.prompt('too early')).rejects.toThrow(/already processing/);
     await busy;
-    expect(world.tracing.capture).toHaveSession('pi-own', { turns: 1 });
-    expect(world.tracing.capture.index.runs).toHaveLength(1);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session pi-own] run.start
+        chat test-model"
+    `);
+  });
+
+  test('of a prompt at the same time is that prompt’s own: the turn at work keeps what is its', async () => {
+    const { session } = await world.open();
+    const [one, two] = await Promise.allSettled([session.prompt('#weather'), session.prompt('two')]);
+    expect([one.status, two.status]).toEqual(['fulfilled', 'rejected']);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session pi-own] run.start
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model"
+    `);
+    expect(world.tracing.capture).toPassChecks();
   });
 
   test('of a tool is an error on its span only', async () => {

@@ -7,6 +7,8 @@ interface PiRun {
   readonly provider: string | undefined;
   readonly input?: unknown;
   hasBegun: boolean;
+  /** Somebody has stopped it: what fails from then on was cancelled, whatever Pi calls it. */
+  isAborted: boolean;
   /** The assistant's last message: it says how the run went, for `prompt()` resolves in any case. */
   last: PiMessage | undefined;
 }
@@ -35,11 +37,15 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
   switch (native.kind) {
     case 'called': {
       const { run, via, session, provider, input } = native;
-      state.runs.set(run, { via, session, provider, input, hasBegun: false, last: undefined });
+      state.runs.set(run, { via, session, provider, input, hasBegun: false, isAborted: false, last: undefined });
       return NOTHING;
     }
     case 'returned':
-      return end(native.run, state, native.failure === undefined ? undefined : { kind: 'error', type: native.failure });
+      return end(
+        native.run,
+        state,
+        native.failure === undefined ? undefined : failed(native.failure, state.runs.get(native.run)),
+      );
     case 'event':
       return translateEvent(native.place, native.event, state);
     case 'model': {
@@ -56,6 +62,11 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
     }
     case 'model-end':
       return endModel(native, state);
+    case 'aborted': {
+      const run = state.runs.get(state.current ?? '');
+      if (run) run.isAborted = true;
+      return NOTHING;
+    }
     case 'disposed':
       return [...state.runs.keys()].flatMap((run) => end(run, state, { kind: 'cancelled' }));
     default:
@@ -95,10 +106,12 @@ function translateEvent(place: PiPlace, event: PiEvent, state: PiState): readonl
     case 'tool_execution_end': {
       const run = ongoing(place, state);
       if (run === undefined) return NOTHING;
-      const outcome: Outcome = event.isError ? { kind: 'error', type: 'tool_error' } : { kind: 'ok' };
+      const outcome: Outcome = event.isError ? failed('tool_error', state.runs.get(run)) : { kind: 'ok' };
       return [{ type: 'tool.end', run, call: event.toolCallId, outcome, output: () => event.result }];
     }
     case 'agent_settled': {
+      // Pi says so at the end of each call, also of one that it refused because a turn is going on.
+      if (state.runs.get(place.run ?? '')?.hasBegun === false) return NOTHING;
       const run = ongoing(place, state);
       return run === undefined ? NOTHING : end(run, state, event.aborted ? { kind: 'cancelled' } : undefined);
     }
@@ -124,7 +137,7 @@ function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId 
   )
     return run;
   if (state.current !== undefined || fresh === undefined) return state.current;
-  state.runs.set(fresh, { via, session, provider, hasBegun: false, last: undefined });
+  state.runs.set(fresh, { via, session, provider, hasBegun: false, isAborted: false, last: undefined });
   return fresh;
 }
 
@@ -145,7 +158,7 @@ function endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiSta
   state.calls.delete(call);
   const run = state.runs.get(id);
   if (run && message) run.last = message;
-  const outcome: Outcome = failure === undefined ? outcomeOf(message) : { kind: 'error', type: failure };
+  const outcome = failure === undefined ? outcomeOf(message, run) : failed(failure, run);
   const ended: RunEvent = {
     type: 'model.end',
     run: id,
@@ -167,12 +180,16 @@ function end(id: RunId, state: PiState, outcome?: Outcome): readonly RunEvent[] 
   for (const [call, owner] of state.calls) if (owner === id) state.calls.delete(call);
   if (state.current === id) state.current = undefined;
   if (!run.hasBegun) return NOTHING;
-  return [{ type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last), output: () => run.last?.content }];
+  return [{ type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last, run), output: () => run.last?.content }];
 }
 
-function outcomeOf(message: PiMessage | undefined): Outcome {
+function outcomeOf(message: PiMessage | undefined, run: PiRun | undefined): Outcome {
   if (message?.stopReason === 'aborted') return { kind: 'cancelled' };
-  return message?.stopReason === 'error' ? { kind: 'error', type: errorType(message.errorMessage) } : { kind: 'ok' };
+  return message?.stopReason === 'error' ? failed(errorType(message.errorMessage), run) : { kind: 'ok' };
+}
+
+function failed(type: string, run: PiRun | undefined): Outcome {
+  return run?.isAborted ? { kind: 'cancelled' } : { kind: 'error', type };
 }
 
 /** Pi has words only; where they begin with the provider's HTTP status, that is what `error.type` says. */
