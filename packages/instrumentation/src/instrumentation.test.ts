@@ -148,6 +148,20 @@ describe('TurnkeeperInstrumentation', () => {
     }
   });
 
+  test('takes an engine that is named alone, and leaves out one that there is none of, with a warning', () => {
+    const packages = (engines: unknown): string[] => {
+      const instrumentation: TurnkeeperInstrumentation = Reflect.construct(TurnkeeperInstrumentation, [{ engines }]);
+      instrumentation.disable();
+      return instrumentation.getModuleDefinitions().map(({ name }) => name);
+    };
+    expect(packages('pi')).toEqual(enginePackages(['pi']));
+    expect(world.tracing.diagnostics).toEqual([]);
+    expect(packages(['nope', 'pi', 'toString'])).toEqual(enginePackages(['pi']));
+    expect(world.tracing.diagnostics).toEqual([
+      expect.stringContaining('there is no nope, no toString, it is left out; there are acp, copilot, flame'),
+    ]);
+  });
+
   test('does not mind a module that is not what it expects', () => {
     const instrumentation = new TurnkeeperInstrumentation();
     const [definition] = instrumentation.getModuleDefinitions();

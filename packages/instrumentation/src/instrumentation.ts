@@ -43,13 +43,19 @@ export interface TurnkeeperConfig extends InstrumentationConfig, RunOptions {
 }
 
 /** The engines' package names: all that a module hook needs to look at. */
-export function enginePackages(engines: readonly EngineName[] = ENGINE_NAMES): string[] {
-  return [...new Set(engines.flatMap((name) => PACKAGES[name]))];
+export function enginePackages(engines?: TurnkeeperConfig['engines']): string[] {
+  return [...new Set(enginesOf(engines).flatMap((name) => PACKAGES[name]))];
 }
 
 /** The files in which a module hook finds engines that were bundled. */
-export function engineBundles(engines: readonly EngineName[] = ENGINE_NAMES): RegExp[] {
-  return engines.flatMap((name) => BUNDLES[name] ?? []);
+export function engineBundles(): RegExp[] {
+  return ENGINE_NAMES.flatMap((name) => BUNDLES[name] ?? []);
+}
+
+/** Those that there are. A program without types may name one that is not, or one alone. */
+function enginesOf(named: TurnkeeperConfig['engines'] = ENGINE_NAMES): EngineName[] {
+  const names = [named].flat();
+  return ENGINE_NAMES.filter((name) => names.includes(name));
 }
 
 /**
@@ -73,6 +79,12 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   constructor(config: TurnkeeperConfig = {}) {
     // The base class enables itself in its constructor, before the fields of this one exist.
     super(SCOPE_NAME, VERSION, { ...config, enabled: false });
+    const unknown = [config.engines ?? []].flat().filter((name) => !ENGINE_NAMES.includes(name));
+    if (unknown.length > 0) {
+      this._diag.warn(
+        `engines: there is no ${unknown.join(', no ')}, it is left out; there are ${ENGINE_NAMES.join(', ')}`,
+      );
+    }
     if (config.enabled === false) return;
     this.setConfig(config);
     this.enable();
@@ -122,7 +134,7 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     if (this.#watchesBundles) return;
     this.#watchesBundles = true;
     try {
-      for (const engine of this.getConfig().engines ?? ENGINE_NAMES) {
+      for (const engine of enginesOf(this.getConfig().engines)) {
         const bundle = BUNDLES[engine];
         const [module] = PACKAGES[engine];
         if (!bundle || module === undefined) continue;
@@ -145,7 +157,7 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     const loaded = this.#loaded.get(exports);
     if (!loaded || loaded.unpatch) return;
     const { name } = loaded;
-    const engines = (this.getConfig().engines ?? ENGINE_NAMES).filter((engine) => PACKAGES[engine].includes(name));
+    const engines = enginesOf(this.getConfig().engines).filter((engine) => PACKAGES[engine].includes(name));
     const undo: (() => void)[] = [];
     loaded.unpatch = () => undo.forEach((step) => step());
     try {
@@ -166,7 +178,7 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     // Somebody's wrapper may still call ours after it was disabled.
     if (!this.#isEnabled || isObserved(adapter, target)) return;
     const { stampOnly = [], ...options } = this.getConfig();
-    const isStampOnly = stampOnly.some((name) => name === adapter.name);
+    const isStampOnly = [stampOnly].flat().some((name) => name === adapter.name);
     const observation = observeWith(
       adapter,
       target,

@@ -62,6 +62,7 @@ describe('the share of sessions that a SessionSampler keeps', () => {
   });
 
   test.each([-0.1, 1.1, Number.NaN, '0.5', undefined])('cannot be %j', (ratio) => {
+    expect(() => Reflect.construct(SessionSampler, [])).toThrow('not undefined');
     expect(() => Reflect.construct(SessionSampler, [{ ratio }])).toThrow(
       expect.objectContaining({ code: 'invalid-option' }),
     );

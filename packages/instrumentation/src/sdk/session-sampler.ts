@@ -30,7 +30,8 @@ export class SessionSampler {
   readonly #limit: number;
 
   /** @throws TurnkeeperError `invalid-option` where the ratio is no number from 0 to 1. */
-  constructor({ ratio }: SessionSamplerOptions) {
+  constructor(options: SessionSamplerOptions) {
+    const ratio: unknown = options?.ratio;
     if (typeof ratio !== 'number' || !(ratio >= 0 && ratio <= 1)) {
       throw new TurnkeeperError('invalid-option', `A SessionSampler needs a ratio from 0 to 1, not ${String(ratio)}.`);
     }
