@@ -1,10 +1,13 @@
+import { CopilotClient, RuntimeConnection } from '@github/copilot-sdk';
 import { context, trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { refusal, type CopilotRuntime, type CopilotRuntimeOptions } from '@turnkeeper/model-server/copilot-runtime';
 import type { JsonObject } from '@turnkeeper/model-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
 import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
+import { copilot } from './index.ts';
 
 const url = 'https://github.com/copilot/tasks/cloud-1?token=secret';
 
@@ -418,6 +421,23 @@ describe('a session', () => {
     const chat = tracing.capture.spans.find(({ name }) => name === 'chat old');
     expect(Number((chat!.end - chat!.start) / 1_000_000n)).toBeGreaterThanOrEqual(40);
     expect(chat?.attributes['gen_ai.usage.input_tokens']).toBe(7);
+  });
+});
+
+describe('a client', () => {
+  test('that starts while it is observed has its connection as it was when the observation stops', async () => {
+    const { runtime } = await start();
+    await using client = new CopilotClient({ connection: RuntimeConnection.forUri(runtime.url) });
+    const sendRequest = (): unknown => Reflect.get(Object(Reflect.get(client, 'connection')), 'sendRequest');
+    const observation = observe(copilot, client);
+    await client.start();
+    const observed = sendRequest();
+    observation.stop();
+    const own = sendRequest();
+    expect(own).toBeTypeOf('function');
+    expect(own).not.toBe(observed);
+    observe(copilot, client).stop();
+    expect(sendRequest()).toBe(own);
   });
 });
 

@@ -105,36 +105,36 @@ function observeOpening(
       return open(args[0], id, isCloud, () => proceed(...args));
     }),
     wrapMethod(client, 'resumeSession', (proceed, args) => open(args[1], text(args[0]), false, () => proceed(...args))),
-    ...observeAnswers(client, urls),
+    observeAnswers(client, urls),
   ];
 }
 
 /** The runtime tells a remote session's page in its answer to `session.create`, which the SDK of today lets fall. */
-function observeAnswers(client: CopilotClient, urls: Map<string, string>): ((() => void) | undefined)[] {
-  const undo: ((() => void) | undefined)[] = [];
+function observeAnswers(client: CopilotClient, urls: Map<string, string>): () => void {
+  /** What takes the hook off the connection: each start makes a new one. */
+  let leave: (() => void) | undefined;
   const listen = (): void => {
     const connection: unknown = Reflect.get(client, 'connection');
     if (!isRecord(connection)) return;
-    undo.push(
-      wrapMethod(connection, 'sendRequest', (proceed, args) => {
-        const result = proceed(...args);
-        if (args[0] !== 'session.create' && args[0] !== 'session.resume') return result;
-        return afterSettled(result, (answer) => {
-          const session = sessionOf(answer);
-          const url = isRecord(answer) ? text(answer['remoteUrl']) : undefined;
-          if (session !== undefined && url !== undefined) urls.set(session, url);
-        });
-      }),
-    );
+    leave = wrapMethod(connection, 'sendRequest', (proceed, args) => {
+      const result = proceed(...args);
+      if (args[0] !== 'session.create' && args[0] !== 'session.resume') return result;
+      return afterSettled(result, (answer) => {
+        const session = sessionOf(answer);
+        const url = isRecord(answer) ? text(answer['remoteUrl']) : undefined;
+        if (session !== undefined && url !== undefined) urls.set(session, url);
+      });
+    });
   };
   listen();
-  undo.push(
-    wrapMethod(client, 'attachConnectionHandlers', (proceed, args) => {
-      listen();
-      return proceed(...args);
-    }),
-  );
-  return undo;
+  const unlisten = wrapMethod(client, 'attachConnectionHandlers', (proceed, args) => {
+    listen();
+    return proceed(...args);
+  });
+  return () => {
+    unlisten?.();
+    leave?.();
+  };
 }
 
 function watchSession(
