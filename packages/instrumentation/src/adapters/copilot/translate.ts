@@ -1,7 +1,7 @@
 import type { Outcome, RunEvent, Scope } from '../../adapter.ts';
 import type { CopilotEvent, CopilotNative } from './native.ts';
 import { newSession, newTurn, type SessionState, type Turn } from './turn.ts';
-import { endHeld, translateWork } from './work.ts';
+import { endHeld, failedWith, translateWork } from './work.ts';
 
 /** What is known of one client: its sessions, the one that was quiet longest first. */
 export interface CopilotState {
@@ -150,7 +150,7 @@ function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, sess
   if (!turn) return;
   yield* translateWork(event, { turn, session, agent });
   if (turn.task !== undefined && event.type === 'compaction_end') {
-    yield* end(turn, session, event.error === undefined ? { kind: 'ok' } : { kind: 'error', type: event.error });
+    yield* end(turn, session, failedWith(event.error));
   }
 }
 
@@ -247,11 +247,10 @@ function* end(turn: Turn, session: SessionState | undefined, outcome: Outcome): 
   if (at >= 0) session?.turns.splice(at, 1);
   if (!turn.isStarted) return;
   if (session) yield* endHeld(turn, session);
-  const failed: Outcome = turn.error === undefined ? outcome : { kind: 'error', type: turn.error };
   yield {
     type: 'run.end',
     run: turn.run,
-    outcome: outcome.kind === 'ok' ? failed : outcome,
+    outcome: outcome.kind === 'ok' ? failedWith(turn.error) : outcome,
     output: () => turn.answer,
   };
 }

@@ -49,8 +49,7 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       return;
     case 'compaction_end': {
       const { error, usage, model } = event;
-      const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
-      yield* endModel(turn.open.get(agent ?? ''), place, outcome, { type: 'model_usage', usage, model });
+      yield* endModel(turn.open.get(agent ?? ''), place, failedWith(error), { type: 'model_usage', usage, model });
       return;
     }
     case 'tool_start':
@@ -82,8 +81,7 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
 function* endTool({ id, error, output }: ToolEnd, turn: Turn): Iterable<RunEvent> {
   turn.tools.delete(id);
   turn.held.delete(id);
-  const outcome: Outcome = error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
-  yield { type: 'tool.end', run: turn.run, call: id, outcome, output: () => output };
+  yield { type: 'tool.end', run: turn.run, call: id, outcome: failedWith(error), output: () => output };
 }
 
 function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEvent> {
@@ -99,7 +97,7 @@ function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEven
 /** The turn is over: what was waited for will not be told any more. */
 export function* endHeld(turn: Turn, session: SessionState): Iterable<RunEvent> {
   for (const held of turn.held.values()) {
-    const outcome: Outcome = held.error === undefined ? { kind: 'ok' } : { kind: 'error', type: 'agent_error' };
+    const outcome = failedWith(held.error && 'agent_error');
     for (const [id, tool] of turn.agents) {
       if (tool === held.id) yield* endAgent(id, { turn, session, agent: id }, outcome);
     }
@@ -167,6 +165,11 @@ function ownerOf(owner: string | undefined, turn: Turn, { id }: SessionState): s
   if (known !== undefined && turn.agents.has(known)) return known;
   const [only, ...others] = turn.agents.keys();
   return others.length === 0 ? only : undefined;
+}
+
+/** How it ended, with the error that it had, if any. */
+export function failedWith(error: string | undefined): Outcome {
+  return error === undefined ? { kind: 'ok' } : { kind: 'error', type: error };
 }
 
 function outcomeOf(word: string, type = word): Outcome {
