@@ -309,6 +309,27 @@ describe('a session', () => {
     expect(sent.get('session.send')).not.toHaveProperty('baggage');
   });
 
+  test('that was opened under an observation that is over takes it along under the next', async () => {
+    const { client, config, observation, runtime, tracing } = await start();
+    const session = await client.createSession(config);
+    observation.stop();
+    observe(copilot, client);
+    await session.sendAndWait('hello');
+    const { root } = tracing.capture.index.runs[0]!;
+    const sent = runtime.requests.find(({ method }) => method === 'session.send');
+    expect(sent?.params['traceparent']).toBe(`00-${root.traceId}-${root.spanId}-01`);
+  });
+
+  test('with a source of trace contexts of the program’s own keeps it when the observation stops', async () => {
+    const { client, config, observation } = await start();
+    const own = (): object => ({});
+    const [session, other] = [await client.createSession(config), await client.createSession(config)];
+    Reflect.set(other, 'traceContextProvider', own);
+    observation.stop();
+    expect(Reflect.get(session, 'traceContextProvider')).toBeUndefined();
+    expect(Reflect.get(other, 'traceContextProvider')).toBe(own);
+  });
+
   test('whose runtime goes away ends with it', async () => {
     const { client, config, runtime, tracing } = await start({
       send: async ({ sessionId }, playing) => {

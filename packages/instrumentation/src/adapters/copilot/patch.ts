@@ -243,12 +243,13 @@ function observeRequests(
 function fillTraceContext(client: CopilotClient, tap: Tap<CopilotNative>): (() => void) | undefined {
   if (!('onGetTraceContext' in client) || client.onGetTraceContext !== undefined) return undefined;
   const provide = (): Record<string, string> => tap.around({ kind: 'place' }, (carrier) => placeOf(carrier('peer')));
-  const fill = (object: object, member: string): void => {
-    if (Reflect.get(object, member) === undefined) Reflect.set(object, member, provide);
+  const replace = (from: unknown, to: unknown): void => {
+    const put = (object: object, member: string): void => {
+      if (Reflect.get(object, member) === from) Reflect.set(object, member, to);
+    };
+    put(client, 'onGetTraceContext');
+    for (const session of registeredIn(client).values()) put(session, 'traceContextProvider');
   };
-  fill(client, 'onGetTraceContext');
-  for (const session of registeredIn(client).values()) fill(session, 'traceContextProvider');
-  return () => {
-    if (client.onGetTraceContext === provide) Reflect.set(client, 'onGetTraceContext', undefined);
-  };
+  replace(undefined, provide);
+  return () => replace(provide, undefined);
 }
