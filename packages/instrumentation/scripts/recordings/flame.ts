@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setTimeout as wait } from 'node:timers/promises';
 import { flame } from '../../src/adapters/flame/index.ts';
 import { startFlameWorld, type FlameTask, type FlameWorld } from '../../src/testing/flame.ts';
 import type { ScenarioRecorder } from '../record.ts';
@@ -35,6 +36,8 @@ export async function recordFlame(record: ScenarioRecorder): Promise<void> {
     const failed = new Promise((resolve) => stream.on('error', resolve));
     stream.on('data', () => stream.cancel());
     await failed;
+    // The turn is over when nobody has watched it again for a while.
+    await wait(6_000);
   });
   await play('side-by-side', ['own-1', 'own-2'], ['ok', 'ok'], async ({ create, watch }) => {
     const tasks = await Promise.all([create('own-1', QUESTION), create('own-2', QUESTION)]);

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { credentials, loadPackageDefinition, type Client, type Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -118,6 +119,39 @@ export async function startFlameProcess(): Promise<
   };
 }
 
+/** A wire to the frontend: it can be cut, and mends at once. */
+export interface Wire extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly cut: () => void;
+}
+
+export async function stretchWire(to: string): Promise<Wire> {
+  const open = new Set<Socket>();
+  const [host = '', port] = to.split(':');
+  const relay = createServer((here) => {
+    const there = connect(Number(port), host);
+    for (const [socket, other] of [
+      [here, there],
+      [there, here],
+    ] as const) {
+      open.add(socket);
+      socket.on('error', () => {}).on('close', () => open.delete(socket) && other.destroy());
+      socket.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => open.forEach((socket) => socket.destroy());
+  const address = relay.address();
+  return {
+    endpoint: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    cut,
+    async [Symbol.asyncDispose]() {
+      cut();
+      await new Promise((resolve) => relay.close(resolve));
+    },
+  };
+}
+
 function isFrontendClass(value: unknown): value is new (address: string, secret: object) => FrontendClient {
   return typeof value === 'function' && 'service' in value;
 }
@@ -142,7 +176,7 @@ async function work({ input, headers, session }: FlameInvocation): Promise<strin
   return await context.with(caller, () =>
     withSession(id, async () => {
       trace.getTracer('instance').startSpan('SELECT recommendation').end();
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, input.includes('#slow') ? 500 : 5));
       if (input.includes('#fail')) throw new Error('no such thing');
       if (input.includes('#cancel')) throw new DOMException('enough', 'AbortError');
       if (input.includes('#never')) await new Promise(() => {});

@@ -7,15 +7,19 @@ import { attachSession, SessionContext } from '../../session/session-context.ts'
 import {
   application,
   called,
+  connectFlame,
   realFlame,
   startFlameWorld,
+  stretchWire,
   type FlameWorld,
   type FlameTask,
   type FlameWorldOptions,
   type FrontendClient,
+  type Wire,
 } from '../../testing/flame.ts';
 import { TurnkeeperInstrumentation } from '../../instrumentation.ts';
-import { flame } from './index.ts';
+import { observe } from '../../observe.ts';
+import { flame, type FlameNative } from './index.ts';
 import { readTarget } from './native.ts';
 
 let world: FlameWorld;
@@ -127,23 +131,81 @@ describe('a task', () => {
     expect(tracing.capture.index.runs[0]?.root.status).not.toBe('error');
   });
 
-  test.skipIf(realFlame)('whose watch is given up, or fails, ends with the gRPC code', async () => {
+  test.skipIf(realFlame)('whose watch is given up, or fails, ends so when nobody watches it again', async () => {
     const { open, create, client, tracing } = await start();
     await open(conversation);
-    const first = await create(conversation, '#never');
-    const stream = client.WatchTask({ task_id: first.metadata.id, session_id: conversation });
-    const failed = new Promise((resolve) => stream.on('error', resolve));
-    stream.on('data', () => stream.cancel());
-    await failed;
-    const second = await create(conversation, '#never');
-    const options = { deadline: Date.now() + 50 };
-    const watching = client.WatchTask({ task_id: second.metadata.id, session_id: conversation }, options);
-    await expect(watching[Symbol.asyncIterator]().next()).resolves.toMatchObject({ done: false });
-    await new Promise((resolve) => watching.on('error', resolve));
-    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
-      'cancelled',
-      'DEADLINE_EXCEEDED',
-    ]);
+    await untilFailure(watching(client, await create(conversation, '#never')), (stream) => stream.cancel());
+    await untilFailure(watching(client, await create(conversation, '#never'), { deadline: Date.now() + 50 }));
+    const failed = Date.now();
+    await expect.poll(() => tracing.capture.index.runs).toHaveLength(2);
+    const roots = tracing.capture.index.runs.map(({ root }) => root);
+    expect(roots.map(({ attributes }) => attributes['error.type'])).toEqual(['cancelled', 'DEADLINE_EXCEEDED']);
+    for (const { end } of roots) expect(Number(end / 1_000_000n)).toBeLessThanOrEqual(failed);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test.skipIf(realFlame).each<[string, (client: FrontendClient) => unknown]>([
+    ['client', (client) => client.close()],
+    ['session', (client) => called((reply) => client.CloseSession({ session_id: conversation }, reply))],
+  ])('whose watch is given up ends so at once when its %s is closed', async (_what, close) => {
+    const { open, create, client, tracing } = await start();
+    await open(conversation);
+    await untilFailure(watching(client, await create(conversation, '#never')), (stream) => stream.cancel());
+    await close(client);
+    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual(['cancelled']);
+  });
+
+  test.skipIf(realFlame).each<[string, number, () => object, (stream: FlameWatching, wire: Wire) => void]>([
+    ['is given up', 1, () => ({}), (stream) => stream.cancel()],
+    ['runs out of time', 4, () => ({ deadline: Date.now() + 50 }), () => {}],
+    ['loses the frontend', 14, () => ({}), (_stream, wire) => wire.cut()],
+  ])('whose watch %s, and that is watched again, ends as it does', async (_how, code, options, fail) => {
+    const { open, server, tracing } = await start({ isObserved: false });
+    await open(conversation);
+    await using wire = await stretchWire(server!.endpoint);
+    const client = connectFlame(wire.endpoint, String);
+    const observation = observe(flame, client);
+    const request = { task: { session_id: conversation, input: Buffer.from('#slow') } };
+    const task = await called<FlameTask>((reply) => client.CreateTask(request, reply));
+    const failure = untilFailure(watching(client, task, options()), (stream) => fail(stream, wire));
+    await expect(failure).resolves.toMatchObject({ code });
+    for await (const _state of watching(client, task));
+    observation.stop();
+    client.close();
+    expect(tracing.capture).toHaveSession(conversation, { turns: 1 });
+    const { root } = tracing.capture.index.runs[0]!;
+    expect(root.attributes['error.type']).toBeUndefined();
+    expect(root.events.at(-1)?.attributes['turnkeeper.run.state']).toBe('succeed');
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('whose watch fails goes on while another watch is open, and where it is heard of again', async () => {
+    const { client } = await start();
+    const state = flame.start(client);
+    const place = { session: conversation, task: '1' };
+    const tell = (...natives: FlameNative[]): string[] =>
+      natives.flatMap((native) => [...flame.translate(native, state)].map(({ type }) => type));
+    const running = { session: conversation, id: '1', state: 'running' };
+    tell(
+      { kind: 'create', run: 'run-1', session: conversation },
+      { kind: 'created', run: 'run-1', task: running },
+      { kind: 'watch', ...place },
+      { kind: 'watch', ...place },
+    );
+    const fail = (at: number): void => void tell({ kind: 'watch-over', ...place, at, failure: 'UNAVAILABLE' });
+    const expire = (at: number): string[] => tell({ kind: 'watch-expired', ...place, at });
+    fail(1);
+    expect(expire(1)).toEqual([]);
+    fail(2);
+    tell({ kind: 'task', task: running });
+    expect(expire(2)).toEqual([]);
+    tell({ kind: 'watch', ...place });
+    fail(3);
+    tell({ kind: 'watch', ...place });
+    fail(4);
+    expect(expire(3)).toEqual([]);
+    expect(expire(4)).toEqual(['run.end']);
+    expect([state.runs.size, state.tasks.size]).toEqual([0, 0]);
   });
 
   test.skipIf(realFlame)('of a session that is closed ends with it', async () => {
@@ -162,15 +224,12 @@ describe('a task', () => {
     const { open, create, client, tracing } = await start();
     await open(conversation);
     // A quick task may be over, and its turn with it, before its first state is heard.
-    const { metadata } = await create(conversation, '#never');
+    const { metadata } = await create(conversation, '#slow');
     const stream = client.WatchTask({ task_id: metadata.id, session_id: conversation });
-    const failed = new Promise((resolve) => stream.on('error', resolve));
+    const ended = new Promise((resolve) => stream.on('end', resolve));
     const seen: unknown[] = [];
-    stream.on('data', () => {
-      seen.push(trace.getSpanContext(context.active())?.traceId);
-      stream.cancel();
-    });
-    await failed;
+    stream.on('data', () => void seen.push(trace.getSpanContext(context.active())?.traceId));
+    await ended;
     expect(seen[0]).toBe(tracing.capture.index.runs[0]?.root.traceId);
     expect(seen[0]).toBeDefined();
     expect(tracing.capture).toPassChecks();
@@ -312,4 +371,16 @@ function instrument(exports: object): Disposable {
 /** Another client of the same frontend. */
 function connect(client: FrontendClient): FrontendClient {
   return Reflect.construct(client.constructor, [client.getChannel().getTarget(), credentials.createInsecure()]);
+}
+
+type FlameWatching = ReturnType<FrontendClient['WatchTask']>;
+
+function watching(client: FrontendClient, { metadata }: FlameTask, options: object = {}): FlameWatching {
+  return client.WatchTask({ task_id: metadata.id, session_id: conversation }, options);
+}
+
+/** Reads a watch until it fails; with each state, this is done. */
+function untilFailure(stream: FlameWatching, each: (stream: FlameWatching) => void = () => {}): Promise<unknown> {
+  stream.on('data', () => each(stream));
+  return new Promise((resolve) => stream.on('error', resolve));
 }

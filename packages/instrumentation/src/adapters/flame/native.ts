@@ -40,8 +40,18 @@ export type FlameNative =
       readonly called?: Millis | undefined;
     }
   | { readonly kind: 'task'; readonly task: FlameTask }
-  | { readonly kind: 'watch-failed'; readonly session: string; readonly task: string; readonly failure: string }
+  | ({ readonly session: string; readonly task: string } & FlameWatch)
+  /** The program calls nothing any more. */
+  | { readonly kind: 'closed' }
   | { readonly kind: 'place'; readonly session?: string | undefined; readonly task?: string | undefined };
+
+/** What becomes of one stream of a task's states. */
+export type FlameWatch =
+  | { readonly kind: 'watch' }
+  /** Nothing more comes of it. `failure`: the gRPC code, where it has failed or was cancelled. */
+  | { readonly kind: 'watch-over'; readonly at: Millis; readonly failure?: string | undefined }
+  /** It has failed, `at` that time, and whoever tries again would have done so. */
+  | { readonly kind: 'watch-expired'; readonly at: Millis };
 
 /** A task as the service tells it. */
 export interface FlameTask {

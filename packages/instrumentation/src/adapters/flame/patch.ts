@@ -23,6 +23,9 @@ const CHECKS = ['checkOptionalUnaryResponseArguments', 'checkMetadataAndOptions'
 
 const REQUESTS = ['makeUnaryRequest', 'makeServerStreamRequest'] as const;
 
+/** How long a task whose watch has failed may be watched again, or asked after, before its turn ends. Milliseconds. */
+const GRACE = 5_000;
+
 /** A client is met at its first call. */
 export const patches: readonly Patch[] = [
   {
@@ -101,6 +104,7 @@ export function attach(client: FlameClient, tap: Tap<FlameNative>): () => void {
     );
   }
   if (undo.every((step) => step === undefined)) tap.warn('this client has no calls that can be observed');
+  undo.push(listenToMethod(client, 'close', () => tap.deliver({ kind: 'closed' })));
   return () => {
     for (const step of undo.splice(0).toReversed()) step?.();
   };
@@ -157,8 +161,18 @@ function watch(method: FlameMethod, request: unknown, stream: unknown, tap: Tap<
     const task = readTask(chunk);
     if (task) tap.deliver({ kind: 'task', task });
   });
+  tap.deliver({ kind: 'watch', ...place });
+  let isOpen = true;
+  const end = (failure?: string): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    const at = tap.now();
+    tap.deliver({ kind: 'watch-over', ...place, at, failure });
+    if (failure !== undefined) tap.later(GRACE, { kind: 'watch-expired', ...place, at });
+  };
   wrapMethod(stream, 'emit', (proceed, args) => {
-    if (args[0] === 'error') tap.deliver({ kind: 'watch-failed', ...place, failure: codeOf(args[1]) });
+    if (args[0] === 'error') end(codeOf(args[1]));
+    else if (args[0] === 'close') end();
     return tap.around({ kind: 'place', ...place }, () => proceed(...args));
   });
   return stream;

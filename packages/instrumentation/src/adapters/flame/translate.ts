@@ -1,10 +1,14 @@
-import type { Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
-import type { FlameNative, FlameTask } from './native.ts';
+import type { Millis, Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { FlameNative, FlameTask, FlameWatch } from './native.ts';
 
 interface FlameRun {
   readonly session: string;
   task: string | undefined;
   state: string | undefined;
+  /** How many streams of its states are open. */
+  watches: number;
+  /** How the last watch has failed, while nothing was heard of the task since. */
+  failure: { readonly code: string; readonly at: Millis } | undefined;
 }
 
 /** What is known of one client: the applications of its sessions, and the tasks that are not over. */
@@ -44,13 +48,14 @@ export function* translate(native: FlameNative, state: FlameState): Iterable<Run
     case 'task':
       yield* noteTask(native.task, state);
       return;
-    case 'watch-failed': {
-      const run = state.tasks.get(keyOf(native.session, native.task));
-      if (run === undefined) return;
-      const { failure: type } = native;
-      yield* end(run, state, type === 'CANCELLED' ? { kind: 'cancelled' } : { kind: 'error', type });
+    case 'watch':
+    case 'watch-over':
+    case 'watch-expired':
+      yield* noteWatch(native, state);
       return;
-    }
+    case 'closed':
+      for (const [run, known] of state.runs) yield* endUnwatched(run, known, state);
+      return;
     case 'place':
       return;
   }
@@ -81,8 +86,10 @@ function* noteSession(
   }
   if (!isClosed) return;
   // Nobody will be told of what was still going on.
-  for (const [run, { session: own }] of state.runs) {
-    if (own === session) yield* end(run, state, { kind: 'error', type: 'session_closed' });
+  for (const [run, known] of state.runs) {
+    if (known.session !== session) continue;
+    yield* endUnwatched(run, known, state);
+    yield* end(run, state, { kind: 'error', type: 'session_closed' });
   }
 }
 
@@ -107,7 +114,7 @@ function* begin(
   { input, ...rest }: { readonly input?: unknown; readonly at?: number; readonly caller?: string },
 ): Iterable<RunEvent> {
   const { applications, runs, remote } = state;
-  runs.set(run, { session, task: undefined, state: undefined });
+  runs.set(run, { session, task: undefined, state: undefined, watches: 0, failure: undefined });
   const [oldest] = runs.keys();
   if (runs.size > MAX_TASKS && oldest !== undefined) forget(oldest, state);
   const agent = applications.get(session) ?? 'flame';
@@ -117,11 +124,39 @@ function* begin(
 function* noteTask(task: FlameTask, state: FlameState): Iterable<RunEvent> {
   const run = state.tasks.get(keyOf(task.session, task.id)) ?? '';
   const known = state.runs.get(run);
-  if (!known || known.state === task.state) return;
+  if (!known) return;
+  known.failure = undefined;
+  if (known.state === task.state) return;
   known.state = task.state;
   yield { type: 'run.state', run, state: task.state };
   const outcome = OUTCOMES[task.state];
-  if (outcome) yield* end(run, state, outcome, task.output);
+  if (outcome) yield* end(run, state, outcome, { output: task.output });
+}
+
+/** A watch may fail and its task not: another may be open, or the task be watched again, or asked after. */
+function* noteWatch(native: Extract<FlameNative, FlameWatch>, state: FlameState): Iterable<RunEvent> {
+  const run = state.tasks.get(keyOf(native.session, native.task)) ?? '';
+  const known = state.runs.get(run);
+  if (!known) return;
+  switch (native.kind) {
+    case 'watch':
+      known.watches += 1;
+      return;
+    case 'watch-over':
+      known.watches -= 1;
+      if (native.failure !== undefined) known.failure = { code: native.failure, at: native.at };
+      return;
+    case 'watch-expired':
+      if (known.failure?.at === native.at) yield* endUnwatched(run, known, state);
+      return;
+  }
+}
+
+/** Of a task whose watch has failed, and that nobody watches any more, nothing else will be told. */
+function* endUnwatched(run: RunId, { failure, watches }: FlameRun, state: FlameState): Iterable<RunEvent> {
+  if (!failure || watches > 0) return;
+  const { code, at } = failure;
+  yield* end(run, state, code === 'CANCELLED' ? { kind: 'cancelled' } : { kind: 'error', type: code }, { at });
 }
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
@@ -130,9 +165,14 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   cancelled: { kind: 'cancelled' },
 };
 
-function* end(run: RunId, state: FlameState, outcome: Outcome, output?: unknown): Iterable<RunEvent> {
+function* end(
+  run: RunId,
+  state: FlameState,
+  outcome: Outcome,
+  { at, output }: { readonly at?: Millis; readonly output?: unknown } = {},
+): Iterable<RunEvent> {
   if (!forget(run, state)) return;
-  yield { type: 'run.end', run, outcome, output: () => decode(output) };
+  yield { type: 'run.end', run, at, outcome, output: () => decode(output) };
 }
 
 /** Whether it was known. */
