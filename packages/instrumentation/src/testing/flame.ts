@@ -33,7 +33,7 @@ type Reply<T> = (error: ServiceError | null, value?: T) => void;
 export interface FrontendClient extends Client {
   OpenSession(request: object, reply: Reply<object>): void;
   CloseSession(request: object, reply: Reply<object>): void;
-  CreateTask(request: object, reply: Reply<FlameTask>): void;
+  CreateTask(request: object, reply: Reply<FlameTask>): { cancel(): void };
   CreateTask(request: object, metadata: Metadata, reply: Reply<FlameTask>): void;
   GetTask(request: object, reply: Reply<FlameTask>): void;
   WatchTask(request: object, options?: object): AsyncIterable<FlameTask> & NodeJS.EventEmitter & { cancel(): void };

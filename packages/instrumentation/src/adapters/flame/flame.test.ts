@@ -117,6 +117,17 @@ describe('a task', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('whose creation is cancelled is cancelled', async () => {
+    const { open, client, tracing } = await start();
+    await open(conversation);
+    const creation = called((reply) => client.CreateTask(hello, reply).cancel());
+    await expect(creation).rejects.toMatchObject({ code: 1 });
+    expect(tracing.capture.tree()).toBe(
+      `invoke_agent ${application} [session ${conversation}] run.start (error cancelled)`,
+    );
+    expect(tracing.capture).toPassChecks();
+  });
+
   test('that is asked after, not watched, ends with the answer', async () => {
     const { open, create, client, tracing } = await start({ enums: String });
     await open(conversation);

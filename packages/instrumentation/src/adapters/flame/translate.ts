@@ -97,7 +97,7 @@ function* noteCreated(
   { run, task, failure, called }: Extract<FlameNative, { kind: 'created' }>,
   state: FlameState,
 ): Iterable<RunEvent> {
-  if (failure !== undefined) yield* end(run, state, { kind: 'error', type: failure });
+  if (failure !== undefined) yield* end(run, state, failedWith(failure));
   if (!task) return;
   if (called !== undefined) yield* begin(run, task.session, state, { at: called, caller: run });
   const known = state.runs.get(run);
@@ -155,8 +155,11 @@ function* noteWatch(native: Extract<FlameNative, FlameWatch>, state: FlameState)
 /** Of a task whose watch has failed, and that nobody watches any more, nothing else will be told. */
 function* endUnwatched(run: RunId, { failure, watches }: FlameRun, state: FlameState): Iterable<RunEvent> {
   if (!failure || watches > 0) return;
-  const { code, at } = failure;
-  yield* end(run, state, code === 'CANCELLED' ? { kind: 'cancelled' } : { kind: 'error', type: code }, { at });
+  yield* end(run, state, failedWith(failure.code), { at: failure.at });
+}
+
+function failedWith(code: string): Outcome {
+  return code === 'CANCELLED' ? { kind: 'cancelled' } : { kind: 'error', type: code };
 }
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
