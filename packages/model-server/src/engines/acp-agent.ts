@@ -31,7 +31,7 @@ const justWork: Around = (_what, work) => work();
  * An ACP agent that does what its prompt says. The last text of a prompt may hold, in any order:
  *
  * - `#tool`: one tool call that takes its time, `#quicktool`: one that does not, `#badtool`: one that fails
- * - `#permission`: asks the user before it goes on
+ * - `#permission`: asks the user whether its tool may go on; `#question`: asks the user something for its tool
  * - `#usage`: reports tokens and cost
  * - `#meta`: answers with the `_meta` that it got; `#prompt`: with the whole prompt
  * - `#fail`: answers with a JSON-RPC error
@@ -151,6 +151,16 @@ async function useTool(turn: Turn, say: (update: SessionUpdate) => Promise<void>
       await say({ sessionUpdate: 'tool_call_update', toolCallId, status: 'failed' });
       return;
     }
+  }
+  if (text.includes('#question')) {
+    const requestedSchema = { type: 'object' as const, properties: { folder: { type: 'string' as const } } };
+    await client.request('elicitation/create', {
+      sessionId,
+      toolCallId,
+      mode: 'form',
+      message: 'Where?',
+      requestedSchema,
+    });
   }
   await say({ sessionUpdate: 'tool_call_update', toolCallId, status: 'in_progress' });
   if (!text.includes('#quicktool')) {

@@ -120,6 +120,36 @@ describe('a client of the 2.x API', () => {
     ]);
   });
 
+  test.each([
+    ['#permission', 'permission'],
+    ['#question', 'answer'],
+  ])('is in no hurry while a person is asked (%s)', async (how, reason) => {
+    const app = client()
+      .onRequest('session/request_permission', async () => {
+        await ask();
+        return { outcome: { outcome: 'selected' as const, optionId: 'yes' } };
+      })
+      .onRequest('elicitation/create', async () => {
+        await ask();
+        return { action: 'accept' as const, content: { folder: 'here' } };
+      });
+    const ask = async (): Promise<void> => {
+      tracing.tracer.startSpan('ask the user').end();
+      await wait(800);
+    };
+    observe(acp, app, { idleTimeoutMillis: 200 });
+    const { agent } = app.connect(scriptedAgent());
+    const session = await begin(agent);
+    await prompt(agent, session, `#tool ${how}`);
+    expect(tracing.capture.tree()).toBe(
+      [`invoke_agent scripted [session ${session}] run.start`, '  execute_tool execute', '    ask the user'].join('\n'),
+    );
+    expect(tracing.capture.index.runs[0]?.root.events).toMatchObject([
+      { name: 'run.start' },
+      { name: 'run.wait', attributes: { 'turnkeeper.wait.reason': reason } },
+    ]);
+  });
+
   test('keeps sessions on one connection apart, prompted at the same time', async () => {
     const app = permissive();
     observe(acp, app);

@@ -25,8 +25,8 @@ export type AcpNative =
     }
   | ({ readonly connection: ConnectionId; readonly session: string } & (
       | { readonly kind: 'update'; readonly update: AcpUpdate }
-      /** The agent asks something of the client: a permission, a file, a terminal. */
-      | { readonly kind: 'request'; readonly permission: boolean; readonly call?: string | undefined }
+      /** The agent asks something of the client: a file, a terminal. `wait`: what a person has to give, if anything. */
+      | { readonly kind: 'request'; readonly wait?: string | undefined; readonly call?: string | undefined }
     ))
   | { readonly kind: 'answered'; readonly run: RunId; readonly at: Millis; readonly answer: AcpAnswer }
   | { readonly kind: 'closed'; readonly connection: ConnectionId };
@@ -37,20 +37,26 @@ export type AcpMessage =
   | {
       readonly kind: 'request';
       readonly session: string;
-      readonly permission: boolean;
+      readonly wait?: string | undefined;
       readonly call?: string | undefined;
     };
+
+/** The requests that a person answers, and what they wait for. */
+const WAITS: ReadonlyMap<string, string> = new Map([
+  ['session/request_permission', 'permission'],
+  ['elicitation/create', 'answer'],
+]);
 
 export function readMessage(value: unknown): AcpMessage | undefined {
   if (!isRecord(value) || typeof value['method'] !== 'string') return undefined;
   const { method, params } = value;
-  const { sessionId, update, toolCall } = recordOf(params);
+  const { sessionId, update, toolCall, toolCallId } = recordOf(params);
   const session = text(sessionId);
   if (session === undefined) return undefined;
   if (method === 'session/update') return { kind: 'update', session, update: readUpdate(update) };
   if (idOf(value['id']) === undefined) return undefined;
-  const call = text(recordOf(toolCall)['toolCallId']);
-  return { kind: 'request', session, permission: method === 'session/request_permission', call };
+  const call = text(recordOf(toolCall)['toolCallId']) ?? text(toolCallId);
+  return { kind: 'request', session, wait: WAITS.get(method), call };
 }
 
 /** The agent's name in its answer to `initialize`. */

@@ -45,8 +45,8 @@ export function* translate(native: AcpNative, state: AcpState): Iterable<RunEven
     case 'request': {
       const turn = ongoing(native, state);
       if (!turn) return;
-      if (native.permission) yield { type: 'run.wait', run: turn.run, reason: 'permission' };
-      else yield { type: 'run.progress', run: turn.run };
+      if (native.wait === undefined) yield { type: 'run.progress', run: turn.run };
+      else yield { type: 'run.wait', run: turn.run, reason: native.wait };
       return;
     }
     case 'answered': {
