@@ -108,8 +108,10 @@ export function* translateUpdate(turn: AcpTurn, update: AcpUpdate): Iterable<Run
 
 function* translateTool(turn: AcpTurn, tool: AcpTool): Iterable<RunEvent> {
   const { run } = turn;
-  const { id: call, name, status, input, output } = tool;
-  if (turn.tools.has(call)) yield { type: 'run.progress', run };
+  const { id: call, isUpdate, name, status, input, output } = tool;
+  const isOpen = turn.tools.get(call);
+  // An agent may use the id of a call that has ended again.
+  if (isOpen || (isUpdate && isOpen !== undefined)) yield { type: 'run.progress', run };
   else {
     turn.tools.set(call, true);
     yield { type: 'tool.start', run, call, callId: call, tool: name, input: () => input };

@@ -30,7 +30,8 @@ const justWork: Around = (_what, work) => work();
 /**
  * An ACP agent that does what its prompt says. The last text of a prompt may hold, in any order:
  *
- * - `#tool`: one tool call that takes its time, `#quicktool`: one that does not, `#badtool`: one that fails
+ * - `#tool`: one tool call that takes its time, `#quicktool`: one that does not, `#badtool`: one that fails; `#again`:
+ *   then another one under the same id
  * - `#permission`: asks the user whether its tool may go on; `#question`: asks the user something for its tool
  * - `#usage`: reports tokens and cost
  * - `#meta`: answers with the `_meta` that it got; `#prompt`: with the whole prompt
@@ -107,7 +108,10 @@ async function play(turn: Turn): Promise<PromptResponse> {
     say({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: words } });
 
   if (asks('#fail')) throw RequestError.internalError({ reason: 'as the prompt asked' });
-  if (asks('#tool') || asks('#badtool') || asks('#quicktool')) await useTool(turn, say);
+  if (asks('#tool') || asks('#badtool') || asks('#quicktool')) {
+    await useTool(turn, say);
+    if (asks('#again')) await useTool(turn, say);
+  }
   if (asks('#die')) process.kill(process.pid, 'SIGKILL');
   if (asks('#hang')) await never();
   if (asks('#wait')) {

@@ -120,6 +120,27 @@ describe('a client of the 2.x API', () => {
     ]);
   });
 
+  test('tells tool calls apart that the agent gives the same id', async () => {
+    const app = client().onRequest('session/request_permission', () => {
+      tracing.tracer.startSpan('ask the user').end();
+      return { outcome: { outcome: 'selected' as const, optionId: 'yes' } };
+    });
+    observe(acp, app);
+    const { agent } = app.connect(scriptedAgent());
+    const session = await begin(agent);
+    await withSession('conv-42', () => prompt(agent, session, '#tool #again #permission'));
+    expect(tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session conv-42] run.start
+        execute_tool execute
+          ask the user
+        execute_tool execute
+          ask the user"
+    `);
+    const tools = tracing.capture.spans.filter(({ name }) => name === 'execute_tool execute');
+    expect(tools.map(({ attributes }) => attributes['gen_ai.tool.call.id'])).toEqual(['call-1', 'call-1']);
+    expect(tracing.capture).toPassChecks();
+  });
+
   test.each([
     ['#permission', 'permission'],
     ['#question', 'answer'],

@@ -83,6 +83,22 @@ describe('an update', () => {
     expect(runsOf(state, tool('call-a', true))).toEqual(['a']);
   });
 
+  test('is of the newest call under its id, where the agent uses that again', () => {
+    const state = start();
+    play(state, sent('a', '1'));
+    const say = (isUpdate: boolean, status: string): unknown[] => {
+      const update = { kind: 'tool', tool: { id: 'call', isUpdate, name: 'read', status } } as const;
+      const native = { kind: 'update', connection: 1, agentSession: 'agent', update } as const;
+      return Array.from(translate(native, state), (event) => ('call' in event ? [event.type, event.call] : event.type));
+    };
+    expect(say(false, 'pending')).toEqual([['tool.start', 'call']]);
+    expect(say(true, 'completed')).toEqual(['run.progress', ['tool.end', 'call']]);
+    expect(say(true, 'completed')).toEqual(['run.progress']);
+    expect(say(false, 'pending')).toEqual([['tool.start', 'call']]);
+    expect(say(false, 'in_progress')).toEqual(['run.progress']);
+    expect(say(true, 'completed')).toEqual(['run.progress', ['tool.end', 'call']]);
+  });
+
   test('of another connection or another of the agent’s sessions is nobody’s', () => {
     const state = start();
     play(state, sent('a', '1'));
