@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as agentsModule from '@openai/agents';
@@ -15,7 +16,7 @@ import {
   type Trace,
   type TracingProcessor,
 } from '@openai/agents';
-import { assistantMessage, ScriptedModel } from '@openai/agents/testing';
+import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents/testing';
 import { context, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
@@ -30,6 +31,8 @@ import { RecordingStore, startOpenAIWorld, weather, type OpenAIWorld } from '../
 import { openaiAgents, withRunContext } from './index.ts';
 import { storeRunsIfAny } from './store-run.ts';
 
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
 const { run: originalRun } = Runner.prototype;
 const { getItems: originalGetItems } = RecordingStore.prototype;
 const classOfStores = Object.getOwnPropertyDescriptors(RecordingStore.prototype);
@@ -141,8 +144,6 @@ describe('the engine', () => {
   });
 
   test('lets go of what the program has let go of, while its class is observed', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect: () => void = runInNewContext('gc');
     const beating: NodeJS.Timeout[] = [];
     const use = async (): Promise<WeakRef<object>[]> => {
       const session = new RecordingStore('store-1');
@@ -159,6 +160,30 @@ describe('the engine', () => {
       .poll(() => (collect(), used.map((reference) => reference.deref() !== undefined)))
       .toEqual([false, false, false, false]);
     for (const timer of beating) clearInterval(timer);
+  });
+
+  test('lets go of a tool whose turn was given up before it ended', async () => {
+    world.observation.stop();
+    const observation = observe(openaiAgents, Runner, { idleTimeoutMillis: 20 });
+    const use = async (): Promise<WeakRef<object>> => {
+      const { signal } = new AbortController();
+      const slow = tool({
+        name: 'weather',
+        description: 'The weather of a city',
+        parameters: z.object({ city: z.string() }),
+        execute: async () => setTimeout(200, 'rain'),
+      });
+      const model = new ScriptedModel([
+        [functionCall('weather', { city: 'Oslo' }, { callId: 'a' })],
+        [assistantMessage('rain')],
+      ]);
+      await new Runner().run(new Agent({ name: 'Guide', model, tools: [slow] }), 'hello', { signal });
+      return new WeakRef(signal);
+    };
+    const signal = await use();
+    expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('abandoned');
+    await expect.poll(() => (collect(), signal.deref() === undefined)).toBe(true);
+    observation.stop();
   });
 });
 

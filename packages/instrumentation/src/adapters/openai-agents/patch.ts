@@ -55,6 +55,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     runs ??= storeRunsIfAny();
     const running: StoreRun = { runContext: state?.['_context'] };
     const end = (result: unknown, failure?: { readonly error: unknown }): void => {
+      tools.forget(run);
       const ended = failure
         ? { outcome: readFailure(failure.error, recordOf(options)?.['signal']) }
         : readResult(result);

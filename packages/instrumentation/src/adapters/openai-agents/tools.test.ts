@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { Agent, Runner, tool, ToolGuardrailFunctionOutputFactory } from '@openai/agents';
+import { Agent, Runner, tool, ToolGuardrailFunctionOutputFactory, type Tool } from '@openai/agents';
 import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents/testing';
 import { trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
@@ -18,6 +18,12 @@ const parameters = z.object({ city: z.string() });
 const described = { name: 'weather', description: 'The weather of a city', parameters } as const;
 const calling = (...ids: readonly string[]) =>
   ids.map((callId) => functionCall('weather', { city: callId }, { callId }));
+
+/** An agent whose model calls this tool with arguments that it does not take. */
+const mistaken = (lookup: Tool): Agent => {
+  const wrong = functionCall('weather', { town: 1 }, { callId: 'a' });
+  return new Agent({ name: 'Guide', model: new ScriptedModel([[wrong], [assistantMessage('done')]]), tools: [lookup] });
+};
 
 describe('a tool', () => {
   test('that is called twice at once works in two spans, each with its own work', async () => {
@@ -80,6 +86,30 @@ describe('a tool', () => {
       "invoke_agent Guide [session conv-42] run.start (error ToolCallError)
         chat test-model
         execute_tool weather (error RangeError)"
+    `);
+  });
+
+  test('that is called with arguments it does not take is an error, also where the SDK turns it into an answer', async () => {
+    const lookup = tool({ ...described, execute: async () => 'never' });
+    await withSession('conv-42', () => new Runner().run(mistaken(lookup), 'hello'));
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool weather (error tool_error)
+        chat"
+    `);
+  });
+
+  test('that is called with such arguments, and may fail the run, is an error by its name', async () => {
+    const lookup = tool({ ...described, errorFunction: null, execute: async () => 'never' });
+    const run = withSession('conv-42', () => new Runner().run(mistaken(lookup), 'hello'));
+    await expect(run).rejects.toThrow('Invalid input for function tool');
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start (error ToolCallError)
+        chat
+        execute_tool weather (error InvalidToolInputError)"
     `);
   });
 

@@ -1,11 +1,14 @@
 import { methodWrapper, type Outcome, type RunId, type Scope } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { isRecord, readAbort, readFailure, recordIn, recordOf, text } from './native.ts';
+import { enterRun } from './open-runs.ts';
 
 /** Follows tool calls: their events say when, their invocation how, and what they work in. */
 export interface ObservedTools {
   start(run: RunId, tool: unknown, details: unknown): void;
   end(run: RunId, details: unknown, output: unknown): void;
+  /** The run is over: calls of it that have not ended never will. */
+  forget(run: RunId): void;
 }
 
 /** One tool call, and how its invocation goes. */
@@ -19,7 +22,8 @@ interface Invocation {
 const FAILED = 'An error occurred while running the tool. Please try again.';
 
 export function observeTools(tap: OpenAITap): ObservedTools {
-  const invocations = new WeakMap<object, Invocation>();
+  /** The open calls of runs, by their ids: where arguments are no good, the SDK shows a call as a new object each time. */
+  const runs = new Map<RunId, Map<string, Invocation>>();
   const placeNext = invocationPlacer(tap);
   return {
     start(run, tool, details) {
@@ -28,14 +32,19 @@ export function observeTools(tap: OpenAITap): ObservedTools {
       const name = text(recordOf(tool)?.['name']) ?? 'unknown';
       tap.deliver({ kind: 'tool', run, call, callId, tool: name, input: toolCall?.['arguments'] });
       const invocation: Invocation = { scope: { run, call } };
-      if (toolCall) invocations.set(toolCall, invocation);
+      const invocations = runs.get(run);
+      if (invocations) invocations.set(call, invocation);
+      else enterRun(runs, run, new Map([[call, invocation]]));
       placeNext(tool, invocation);
     },
     end(run, details, output) {
-      const toolCall = recordIn(details, 'toolCall');
-      const outcome = outcomeOf(toolCall && invocations.get(toolCall));
-      tap.deliver({ kind: 'tool-end', run, call: identify(toolCall).call, outcome, output });
+      const { call } = identify(recordIn(details, 'toolCall'));
+      const invocations = runs.get(run);
+      const outcome = outcomeOf(invocations?.get(call));
+      invocations?.delete(call);
+      tap.deliver({ kind: 'tool-end', run, call, outcome, output });
     },
+    forget: (run) => void runs.delete(run),
   };
 }
 

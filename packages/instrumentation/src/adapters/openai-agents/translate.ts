@@ -1,5 +1,6 @@
 import type { CallId, Outcome, RunEvent, RunId, Scope } from '../../adapter.ts';
 import type { OpenAIAgentsNative } from './native.ts';
+import { enterRun } from './open-runs.ts';
 
 interface OpenAIRun {
   readonly isWorkflow: boolean;
@@ -17,9 +18,6 @@ interface OpenAIRun {
 export interface OpenAIAgentsState {
   readonly runs: Map<RunId, OpenAIRun>;
 }
-
-/** Runs whose promise never settles are forgotten, the oldest first. */
-const MAX_RUNS = 20_000;
 
 export function start(): OpenAIAgentsState {
   return { runs: new Map() };
@@ -40,7 +38,7 @@ export function scope(native: OpenAIAgentsNative): Scope | undefined {
 
 function begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: OpenAIAgentsState): readonly RunEvent[] {
   const { run, agent, workflow, session, group, input, isSessionLate = false } = native;
-  state.runs.set(run, {
+  enterRun(state.runs, run, {
     isWorkflow: workflow !== undefined,
     agent,
     agentCall: undefined,
@@ -48,10 +46,6 @@ function begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: O
     isSessionLate,
     group,
   });
-  if (state.runs.size > MAX_RUNS) {
-    const oldest = state.runs.keys().next();
-    if (!oldest.done) state.runs.delete(oldest.value);
-  }
   const known = session ?? (isSessionLate ? undefined : group);
   return [{ type: 'run.start', run, agent, workflow, session: known, input: () => input }];
 }
