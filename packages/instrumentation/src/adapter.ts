@@ -93,7 +93,10 @@ export interface Tap<Native> {
   outside<T>(work: () => T): T;
   /** The innermost open run executing here: its id where it is this attachment's, `null` where it is another's. */
   here(): RunId | null | undefined;
-  /** The innermost open run of this attachment executing here, and the call of it that is at work, if any. */
+  /**
+   * The innermost open run of this attachment executing here, and the call of it that is at work, if any. None where
+   * tracing is switched off.
+   */
   place(): Place | undefined;
   /** Whether tracing is switched off here: nothing that is called here becomes a run. */
   isSuppressed(): boolean;

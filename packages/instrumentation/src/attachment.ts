@@ -162,8 +162,9 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   }
 
   place(): Place | undefined {
-    const run = frameIn(activeContext())?.run;
-    if (run?.attachment !== this.#identity || run.phase() !== 'open') return undefined;
+    const active = activeContext();
+    const run = frameIn(active)?.run;
+    if (run?.attachment !== this.#identity || run.phase() !== 'open' || isTracingSuppressed(active)) return undefined;
     return { run: run.id, call: run.call, isRecorded: this.#runs.get(run.id)?.isRecorded === true };
   }
 

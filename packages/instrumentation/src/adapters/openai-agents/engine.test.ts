@@ -121,11 +121,39 @@ describe('the engine', () => {
     expect(world.tracing.capture).toHaveSession('conv-b', { turns: 1 });
   });
 
-  test('leaves no span where tracing is suppressed', async () => {
+  test('leaves no span where tracing is suppressed, and what is called there is left alone', async () => {
     const session = new RecordingStore('store-1');
     await context.with(suppressTracing(context.active()), () => world.engine.runner.run(agent, 'hello', { session }));
     expect(world.tracing.capture.spans).toEqual([]);
+    expect(Object.getOwnPropertyDescriptors(RecordingStore.prototype)).toEqual(classOfStores);
     expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
+  });
+
+  test('leaves no span of a suppressed turn in the traced one whose tool runs it', async () => {
+    const quiet = tool({
+      name: 'weather',
+      description: 'Asks another agent, in silence',
+      parameters: z.object({ city: z.string() }),
+      execute: () =>
+        context.with(suppressTracing(context.active()), async () => {
+          const session = new RecordingStore('store-1');
+          return `${(await world.engine.runner.run(agent, '#weather', { session })).finalOutput}`;
+        }),
+    });
+    await world.engine.runner.run(new Agent({ name: 'Guide', tools: [quiet] }), '#weather', {
+      session: new RecordingStore('store-2'),
+    });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session store-2] run.start
+        session getItems
+          SQL getItems
+        chat test-model
+        execute_tool weather
+        chat test-model
+        session addItems
+          SQL addItems"
+    `);
   });
 
   test('keeps a rejection that nobody handles unhandled', async () => {
