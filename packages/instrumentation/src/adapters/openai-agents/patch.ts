@@ -1,4 +1,4 @@
-import { listenToMethod, wrapMethod, type Patch, type Place } from '../../adapter.ts';
+import { listenToMethod, wrapMethod, type Patch, type RunId } from '../../adapter.ts';
 import { follow, type OpenAITap } from './follow.ts';
 import { observeGuardrails } from './guardrails.ts';
 import { observeModels } from './models.ts';
@@ -16,7 +16,7 @@ import {
   type OpenAIRunnerClass,
 } from './native.ts';
 import { passingHooks } from './passing-hooks.ts';
-import { storeRunsIfAny, type StoreRun } from './store-run.ts';
+import { showContext, storeRunsIfAny, type StoreRun } from './store-run.ts';
 import { observeStores } from './stores.ts';
 import { observeTools } from './tools.ts';
 
@@ -47,13 +47,15 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
   };
 
   const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
-    if (tap.isSuppressed()) return proceed(...args);
+    runs ??= storeRunsIfAny();
+    // No run of ours, but a store may want its context all the same.
+    if (!runs && tap.isSuppressed()) return proceed(...args);
     const [agent, input, options] = args;
     const state = readState(input);
     const session = sessionOf(options);
     const run = tap.mint();
-    runs ??= storeRunsIfAny();
-    const running: StoreRun = { runContext: state?.['_context'] };
+    const runContext = state?.['_context'];
+    const running: StoreRun = { runContext, isLate: runContext === undefined };
     const end = (result: unknown, failure?: { readonly error: unknown }): void => {
       tools.forget(run);
       const ended = failure
@@ -62,6 +64,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
       tap.deliver({ kind: 'returned', run, session: sessionIdOf(session), ...ended });
       // A connection that was opened in the run may outlive it, and leads to everything here.
       running.runContext = undefined;
+      running.isLate = false;
     };
     return tap.run(run, [agent, runner].filter(isRecord), () => {
       tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
@@ -84,10 +87,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     });
   });
 
-  const listen = ({ run, isRecorded }: Place, [event, runContext, agent, ...rest]: readonly unknown[]): void => {
-    const running = runs?.getStore();
-    if (running) running.runContext ??= runContext;
-    if (!isRecorded) return;
+  const listen = (run: RunId, [event, , agent, ...rest]: readonly unknown[]): void => {
     switch (event) {
       case 'agent_start':
         models.look(recordOf(agent)?.['model']);
@@ -109,8 +109,9 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     }
   };
   const undoEmit = listenToMethod(prototype, 'emit', (args) => {
+    showContext(runs?.getStore(), args[1]);
     const place = tap.place();
-    if (place) listen(place, args);
+    if (place?.isRecorded) listen(place.run, args);
   });
 
   return () => {

@@ -43,7 +43,7 @@ function operate(session: object, operation: StoreOperation, args: readonly unkn
     ? withContext(operation, args, runContext)
     : withoutContext(operation, args, session);
   const work = (): unknown => call(session, operation.method, given);
-  return runContext === running?.runContext ? work() : runs.run({ runContext }, work);
+  return runContext === running?.runContext ? work() : runs.run({ runContext, isLate: false }, work);
 }
 
 /** A decorator that is wrapped as a whole: the stores that it keeps are wrapped in their places. */

@@ -2,8 +2,17 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** The run at work in a place, as session stores need to know it. */
 export interface StoreRun {
-  /** The run's context, once anything has shown it. */
+  /** The run's context, once anything has shown it, until the run is over. */
   runContext: unknown;
+  /** Nothing has shown it yet. */
+  isLate: boolean;
+}
+
+/** Notes the context that something shows of a run, unless it is known, or the run is over. */
+export function showContext(running: StoreRun | undefined, runContext: unknown): void {
+  if (!running?.isLate || runContext === undefined) return;
+  running.runContext = runContext;
+  running.isLate = false;
 }
 
 /**

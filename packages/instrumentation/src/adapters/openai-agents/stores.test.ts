@@ -9,6 +9,8 @@ import {
   type RunContext,
   type Session,
 } from '@openai/agents';
+import { context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -301,6 +303,11 @@ const late = new Agent({
   outputGuardrails: [{ name: 'no', execute: async () => ({ tripwireTriggered: true, outputInfo: {} }) }],
 });
 
+/** Runs `work` where somebody has switched tracing off. */
+function suppressed<T>(work: () => T): T {
+  return context.with(suppressTracing(context.active()), work);
+}
+
 /** The context that each call of a store was given: the last argument, where there is one too many. */
 function contextsOf(store: RecordingStore): readonly unknown[] {
   return store.calls.map(([method, args]) => args[method === 'popItem' || method === 'clearSession' ? 0 : 1]);
@@ -351,6 +358,37 @@ describe('the run’s context', () => {
     expect(world.tracing.capture.spans).toEqual([]);
   });
 
+  test('reaches it in a turn where tracing is suppressed, which leaves no span', async () => {
+    const store = new AwareStore('store-1');
+    const runContexts: RunContext[] = [];
+    await suppressed(() => play(new ForgetfulSession(withRunContext(store)), runContexts));
+    expect(runContexts).toHaveLength(5);
+    expect(contextsOf(store).every((given) => runContexts.some((one) => one === given))).toBe(true);
+    expect(contextsOf(store)[0]).toBe(runContexts[0]);
+    expect(world.tracing.capture.spans).toEqual([]);
+  });
+
+  test('is that of the suppressed turn where a tool of a traced one runs it', async () => {
+    const store = new AwareStore('store-1');
+    const session = new ForgetfulSession(withRunContext(store));
+    const inner: unknown[] = [];
+    const quiet = tool({
+      name: 'weather',
+      description: 'Asks another agent, in silence',
+      parameters: z.object({ city: z.string() }),
+      execute: () =>
+        suppressed(async () => {
+          const { finalOutput, runContext } = await world.engine.runner.run(agent, '#weather', { session });
+          inner.push(runContext);
+          return `${finalOutput}`;
+        }),
+    });
+    const outer = new Agent({ name: 'Guide', tools: [quiet] });
+    await withSession('conv-42', () => world.engine.runner.run(outer, '#weather'));
+    expect(contextsOf(store).map((given) => given === inner[0])).toEqual([true, true]);
+    expect(world.tracing.capture.spans.filter(({ name }) => name.startsWith('session'))).toEqual([]);
+  });
+
   test('is that of the run, not of another at the same time', async () => {
     const store = new AwareStore('store-1');
     const session = new ForgetfulSession(withRunContext(store));
@@ -386,13 +424,49 @@ describe('the run’s context', () => {
     await play(withRunContext(wrapped));
     const inside = new RecordingStore('store-1');
     await play(new ForgetfulSession(withRunContext(inside)));
+    const silent = new RecordingStore('store-1');
+    await suppressed(() => play(silent));
     world.observation.stop();
     const plain = new RecordingStore('store-1');
     await play(plain);
     const shapes = (store: RecordingStore): unknown => store.calls.map(([method, args]) => [method, args.length]);
     expect(shapes(wrapped)).toEqual(shapes(plain));
     expect(shapes(inside)).toEqual(shapes(plain));
+    expect(shapes(silent)).toEqual(shapes(plain));
     expect(wrapped.asked).toBe(plain.asked);
+  });
+
+  test.each([
+    ['traced', <T>(work: () => T): T => work()],
+    ['suppressed', <T>(work: () => T): T => suppressed(work)],
+  ])('lets a store say that it accepts it to the runner alone, in a turn that is %s', async (_how, within) => {
+    withRunContext(new RecordingStore());
+    const said: unknown[] = [];
+    const session = new RecordingStore('store-1');
+    const look = (): void => void said.push(Reflect.get(session, 'acceptsRunContext'));
+    session.addItems = async () => look();
+    const timers: NodeJS.Timeout[] = [];
+    const asking = tool({
+      name: 'weather',
+      description: 'Asks',
+      parameters: z.object({ city: z.string() }),
+      execute: async (_input, runContext) => {
+        look();
+        await session.popItem(runContext);
+        timers.push(setInterval(look, 1).unref());
+        return 'asked';
+      },
+    });
+    const { runContext } = await within(() =>
+      world.engine.runner.run(new Agent({ name: 'Guide', tools: [asking] }), '#weather', { session }),
+    );
+    await expect.poll(() => said.length).toBeGreaterThan(5);
+    for (const timer of timers) clearInterval(timer);
+    expect(new Set(said)).toEqual(new Set([undefined]));
+    expect(session.calls).toEqual([
+      ['getItems', []],
+      ['popItem', [runContext]],
+    ]);
   });
 
   test('reaches the store without observation too, where what is passed to run is wrapped as well', async () => {
