@@ -14,7 +14,7 @@ export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[],
  * Puts `around` around a method of one object. Returns what takes it away again, unless somebody else has replaced it
  * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
  */
-export function wrapMethod(object: object, name: string, around: Around): (() => void) | undefined {
+export function wrapMethod(object: object, name: PropertyKey, around: Around): (() => void) | undefined {
   return place(object, name, (original) => surround(original, around));
 }
 
@@ -53,7 +53,7 @@ export function methodWrapper(name: string, around: Around): (object: object) =>
   return (object) => place(object, name, make);
 }
 
-function place(object: object, name: string, make: (original: Function) => Function): (() => void) | undefined {
+function place(object: object, name: PropertyKey, make: (original: Function) => Function): (() => void) | undefined {
   const original: unknown = Reflect.get(object, name);
   if (typeof original !== 'function') return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);

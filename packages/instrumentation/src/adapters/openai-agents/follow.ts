@@ -1,5 +1,5 @@
-import { afterSettled, type Tap } from '../../adapter.ts';
-import type { OpenAIAgentsNative } from './native.ts';
+import { afterSettled, wrapMethod, type Around, type Tap } from '../../adapter.ts';
+import { isRecord, type OpenAIAgentsNative } from './native.ts';
 
 export type OpenAITap = Tap<OpenAIAgentsNative>;
 
@@ -20,10 +20,13 @@ export function follow<T>(tap: OpenAITap, work: () => T, done: (value: unknown, 
   return afterSettled(result, say);
 }
 
-/** The same for an asynchronous iteration: each step is taken by `step`, and `see` is told what it gave. */
+/**
+ * The same for an asynchronous iteration, which stays the object that it is: each step is taken by `step`, and `see` is
+ * told what it gave. Returns whether it can be followed: not where it is frozen.
+ */
 export function followSteps(
   tap: OpenAITap,
-  stream: AsyncIterable<unknown>,
+  stream: object,
   {
     step,
     see,
@@ -33,39 +36,28 @@ export function followSteps(
     readonly see: (value: unknown) => void;
     readonly done: (failure?: Failure) => void;
   },
-): AsyncIterable<unknown> {
+): boolean {
   const seen = (result: unknown, failure?: Failure): void => {
     if (failure || !isRunning(result)) done(failure);
-    else see(result.value);
+    else see(result['value']);
   };
-  const last = (_result: unknown, failure?: Failure): void => done(failure);
-  return {
-    [Symbol.asyncIterator]() {
-      const iterator = step(() => stream[Symbol.asyncIterator]());
-      return {
-        next: (...given) => follow(tap, () => step(() => iterator.next(...given)), seen),
-        ...(iterator.return && {
-          return: (value?: unknown) => follow(tap, () => step(() => returnOf(iterator, value)), last),
-        }),
-        ...(iterator.throw && {
-          throw: (error?: unknown) => follow(tap, () => step(() => throwInto(iterator, error)), last),
-        }),
-      };
-    },
+  const around: Around = (proceed, args) => follow(tap, () => step(() => proceed(...args)), seen);
+  const followIterator = (iterator: object): boolean => {
+    wrapMethod(iterator, 'return', around);
+    wrapMethod(iterator, 'throw', around);
+    return wrapMethod(iterator, 'next', around) !== undefined;
   };
+  if ('next' in stream) return followIterator(stream);
+  const undo = wrapMethod(stream, Symbol.asyncIterator, (proceed, args) => {
+    // A model may give one stream several times: hooks must not pile up on it.
+    undo?.();
+    const iterator = step(() => proceed(...args));
+    if (isRecord(iterator)) followIterator(iterator);
+    return iterator;
+  });
+  return undo !== undefined;
 }
 
-async function returnOf(iterator: AsyncIterator<unknown>, value: unknown): Promise<IteratorResult<unknown>> {
-  return (await iterator.return?.(value)) ?? { done: true, value };
-}
-
-async function throwInto(iterator: AsyncIterator<unknown>, error: unknown): Promise<IteratorResult<unknown>> {
-  if (!iterator.throw) throw error;
-  return await iterator.throw(error);
-}
-
-function isRunning(result: unknown): result is { readonly value: unknown } {
-  return (
-    typeof result === 'object' && result !== null && 'value' in result && !('done' in result && result.done === true)
-  );
+function isRunning(result: unknown): result is Record<string, unknown> {
+  return isRecord(result) && 'value' in result && result['done'] !== true;
 }

@@ -9,7 +9,7 @@ import {
   type ModelResponse,
   type StreamEvent,
 } from '@openai/agents';
-import { assistantMessage, modelError, modelResponse, ScriptedModel } from '@openai/agents/testing';
+import { assistantMessage, functionCall, modelError, modelResponse, ScriptedModel } from '@openai/agents/testing';
 import { trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
@@ -355,6 +355,164 @@ describe('a stream', () => {
     for await (const event of stream) if (event.type === 'raw_model_stream_event') seen.push(event.data);
     expect(seen).toEqual(events);
     expect(stream.finalOutput).toBe('hi');
+  });
+});
+
+describe('a stream that a tool takes from the model itself', () => {
+  const done: StreamEvent = {
+    type: 'response_done',
+    response: { id: 'r1', usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 }, output: [] },
+  };
+
+  /** Works in the database between its events. */
+  async function* generate(): AsyncGenerator<StreamEvent> {
+    for (const event of [{ type: 'response_started' } as const, done]) {
+      trace.getTracer('database').startSpan('SELECT').end();
+      yield event;
+    }
+  }
+
+  /** Runs a turn whose tool uses what the model's `getStreamedResponse` gives. */
+  async function use<Stream extends AsyncIterable<StreamEvent>>(
+    give: () => Stream,
+    work: (stream: Stream) => Promise<unknown>,
+  ): Promise<void> {
+    const model = new (class extends ScriptedModel {
+      override getStreamedResponse(): Stream {
+        return give();
+      }
+    })([[functionCall('read', {}, { callId: 'a' })], [assistantMessage('done')]]);
+    const read = tool({
+      name: 'read',
+      description: 'Reads',
+      parameters: z.object({}),
+      execute: async () => {
+        await work(model.getStreamedResponse());
+        return 'read';
+      },
+      errorFunction: null,
+    });
+    await withSession('conv-42', () => new Runner().run(new Agent({ name: 'Guide', model, tools: [read] }), 'hello'));
+    expect(world.tracing.capture).toPassChecks();
+  }
+
+  test('is the generator that the model gave, and followed step by step', async () => {
+    const stream = generate();
+    await use(
+      () => stream,
+      async (given) => {
+        expect(given).toBe(stream);
+        expect(await given.next()).toEqual({ value: { type: 'response_started' }, done: false });
+        expect(await given.next()).toEqual({ value: done, done: false });
+        expect(await given.next()).toEqual({ value: undefined, done: true });
+      },
+    );
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool read
+        chat
+          SELECT
+          SELECT
+        chat"
+    `);
+    expect(chats()[1]?.attributes['gen_ai.response.id']).toBe('r1');
+  });
+
+  test('is cancelled where the tool returns from it', async () => {
+    await use(generate, async (given) => {
+      await given.next();
+      expect(await given.return('left')).toEqual({ value: 'left', done: true });
+    });
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool read
+        chat (error cancelled)
+          SELECT
+        chat"
+    `);
+  });
+
+  test('is an error where the tool throws into it, unless the generator goes on', async () => {
+    await use(generate, async (given) => {
+      await given.next();
+      await expect(given.throw(new RangeError('enough'))).rejects.toThrow('enough');
+    });
+    const stubborn = async function* (): AsyncGenerator<StreamEvent> {
+      try {
+        yield { type: 'response_started' };
+      } catch {
+        yield done;
+      }
+    };
+    await use(stubborn, async (given) => {
+      await given.next();
+      expect(await given.throw(new RangeError('enough'))).toEqual({ value: done, done: false });
+      await given.next();
+    });
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool read
+        chat (error RangeError)
+          SELECT
+        chat
+      invoke_agent Guide [session conv-42] run.start -> previous turn
+        chat
+        execute_tool read
+        chat
+        chat"
+    `);
+  });
+
+  test('keeps what else it has, where it is no generator', async () => {
+    const stream = { controller: 'abort', [Symbol.asyncIterator]: generate };
+    await use(
+      () => stream,
+      async (given) => {
+        expect(given).toBe(stream);
+        for await (const _event of given);
+      },
+    );
+    expect(Object.keys(stream)).toEqual(['controller']);
+    expect(stream[Symbol.asyncIterator]).toBe(generate);
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool read
+        chat
+          SELECT
+          SELECT
+        chat"
+    `);
+  });
+
+  test('is given as it is where it is frozen', async () => {
+    const stream = Object.freeze({ [Symbol.asyncIterator]: generate });
+    const events: StreamEvent[] = [];
+    await use(
+      () => stream,
+      async (given) => {
+        expect(given).toBe(stream);
+        for await (const event of given) events.push(event);
+      },
+    );
+    expect(events).toHaveLength(2);
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent Guide [session conv-42] run.start
+        chat
+        execute_tool read
+          SELECT
+          SELECT
+        chat
+        chat"
+    `);
+    expect(world.tracing.diagnostics).toMatchInlineSnapshot(`
+      [
+        "turnkeeper: openai-agents: a stream of a model is frozen: what it gives is not traced; let the model give one that is not",
+      ]
+    `);
   });
 });
 

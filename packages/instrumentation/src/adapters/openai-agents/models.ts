@@ -69,7 +69,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
         if (!isAsyncIterable(stream)) return stream;
         let isWaiting = true;
         let response: OpenAIResponse | undefined;
-        return followSteps(tap, stream, {
+        const isFollowed = followSteps(tap, stream, {
           step: (work) => tap.inside({ run, call }, work),
           see: (event) => {
             if (isWaiting) tap.deliver({ kind: 'model-output', run, call });
@@ -78,6 +78,11 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
           },
           done: (failure) => end(response, failure),
         });
+        if (!isFollowed) {
+          tap.warn('a stream of a model is frozen: what it gives is not traced; let the model give one that is not');
+          tap.deliver({ kind: 'model-end', run, call, outcome: { kind: 'ok' } });
+        }
+        return stream;
       }),
     ]);
 
