@@ -120,6 +120,23 @@ describe('a model call', () => {
     expect(chats()).toHaveLength(2);
   });
 
+  test.each([
+    ['a model', (model: Model) => ({ model: Object.freeze(model) })],
+    ['a provider', (model: Model) => ({ modelProvider: Object.freeze({ getModel: () => model }) })],
+  ])('of %s that is frozen is not seen, which is said once', async (_what, configure) => {
+    const runner = new Runner(configure(new ScriptedModel([[assistantMessage('one')], [assistantMessage('two')]])));
+    const answers = [
+      await runner.run(new Agent({ name: 'Guide' }), 'a'),
+      await runner.run(new Agent({ name: 'Guide' }), 'b'),
+    ];
+    expect(answers.map(({ finalOutput }) => finalOutput)).toEqual(['one', 'two']);
+    expect(chats()).toEqual([]);
+    expect(world.tracing.diagnostics).toEqual([
+      'turnkeeper: openai-agents: a model, or its provider, is frozen: its calls are not traced; ' +
+        'pass one that is not, or an object around it that hands calls on',
+    ]);
+  });
+
   test('is hooked once, however many runners share the provider', async () => {
     const { provider } = world.engine;
     for (let index = 0; index < 50; index++) {

@@ -1,4 +1,4 @@
-import { afterSettled, wrapMethod } from '../../adapter.ts';
+import { afterSettled, wrapMethod, type Around } from '../../adapter.ts';
 import { follow, followSteps, type Failure, type OpenAITap } from './follow.ts';
 import {
   isRecord,
@@ -38,9 +38,16 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
     };
   };
 
+  /** Stands around a method, or says why it cannot. */
+  const hook = (object: object, name: string, around: Around): (() => void) | undefined => {
+    const undo = wrapMethod(object, name, around);
+    if (!undo && name in object) tap.warn(FROZEN);
+    return undo;
+  };
+
   const look = (model: unknown): void =>
     hooks.once(model, (hooked) => [
-      wrapMethod(hooked, 'getResponse', (proceed, args) => {
+      hook(hooked, 'getResponse', (proceed, args) => {
         const opened = open(hooked, args[0]);
         if (!opened) return proceed(...args);
         const { run, call } = opened;
@@ -53,7 +60,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
           ),
         );
       }),
-      wrapMethod(hooked, 'getStreamedResponse', (proceed, args) => {
+      hook(hooked, 'getStreamedResponse', (proceed, args) => {
         const opened = open(hooked, args[0]);
         if (!opened) return proceed(...args);
         const { run, call } = opened;
@@ -88,7 +95,7 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
 
   const lookInto = (provider: unknown): void =>
     hooks.once(provider, (hooked) => [
-      wrapMethod(hooked, 'getModel', (proceed, args) =>
+      hook(hooked, 'getModel', (proceed, args) =>
         afterSettled(proceed(...args), (model) =>
           tap.guard(() => {
             const name = text(args[0]);
@@ -105,6 +112,9 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
 type OpenedCall = Omit<Extract<OpenAIAgentsNative, { kind: 'model' }>, 'kind'>;
 
 const MODEL = 'model-';
+
+const FROZEN =
+  'a model, or its provider, is frozen: its calls are not traced; pass one that is not, or an object around it that hands calls on';
 
 function isModelCall(call: string | undefined): boolean {
   return call?.startsWith(MODEL) === true;
