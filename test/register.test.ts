@@ -196,7 +196,7 @@ describe('the hook beside a NodeSDK of the program’s own', () => {
         '--import',
         '@turnkeeper/instrumentation/hook',
         '--import',
-        join(root, 'examples/quick-start/telemetry.ts'),
+        join(root, 'examples/quick-start/telemetry.mts'),
         app,
         ...turns,
       ],

@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers';
 
 /** Installs packages with npm into a folder, as a user does. Returns what npm complained of. */
 export async function npmInstall(folder: string, packages: readonly string[]): Promise<string> {
-  await writeFile(join(folder, 'package.json'), '{ "private": true }\n', { flag: 'a' });
+  // The type is what `npm init -y` writes.
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "commonjs" }\n', { flag: 'a' });
   const { stderr } = await run('npm', ['install', ...packages, '--prefer-offline', '--no-audit', '--no-fund'], folder);
   return stderr;
 }

@@ -7,8 +7,9 @@ import { beforeAll, expect, inject, test } from 'vitest';
 import { receive, root, runNode } from '../program.ts';
 import { openPiHome } from './pi-home.ts';
 
+const { lines, nodes } = inject('installation');
 // What npm installs when nobody asks for a version.
-const project = inject('installation').lines.at(-1)!.withEngines;
+const project = lines.at(-1)!.withEngines;
 
 const readme = await readFile(join(root, 'README.md'), 'utf8');
 const quickStart = readme.slice(readme.indexOf('\n## Use it'), readme.indexOf('\n## Prove it'));
@@ -20,8 +21,13 @@ const snippets = new Map(
   ]),
 );
 
+/** What the README says to do on a Node that is too old for TypeScript. */
+const inJavaScript = (text: string): string => text.replaceAll('.mts', '.mjs');
+
 beforeAll(async () => {
-  for (const [name, text] of snippets) await writeFile(join(project, name), text);
+  for (const [name, text] of snippets) {
+    for (const file of [name, inJavaScript(name)]) await writeFile(join(project, file), text);
+  }
 });
 
 test('installs exactly what its programs need', async () => {
@@ -36,16 +42,19 @@ test('installs exactly what its programs need', async () => {
 
 const programs = commands.filter((command) => command.startsWith('node '));
 
-test('shows two ways to run app.ts', () => {
-  expect([...snippets.keys()]).toEqual(['app.ts', 'telemetry.ts']);
+test('shows two ways to run app.mts', () => {
+  expect([...snippets.keys()]).toEqual(['app.mts', 'telemetry.mts']);
   expect(programs).toHaveLength(2);
 });
 
-test.each(programs)('`%s` does what it says', async (command) => {
+test.each([
+  ...programs.map((command) => [command, process.execPath]),
+  ...programs.map((command) => [inJavaScript(command), nodes[0]!.path]),
+])('`%s` does what it says', async (command = '', node = '') => {
   await using received = await receive();
   await using server = await startModelServer({ script: ({ lastUserText }) => `You said ${lastUserText}` });
   const env = { ...received.env, ...(await openPiHome(received.folder, server)) };
-  const ended = await runNode(command.split(' ').slice(1), { cwd: project, env });
+  const ended = await runNode(command.split(' ').slice(1), { node, cwd: project, env });
   expect(ended).toMatchObject({ status: 0, stdout: '' });
   const capture = await received.capture();
   expect(capture).toHaveSession('conv-42', { turns: 2 });
@@ -66,8 +75,8 @@ test('prints the spans where nobody listens and it is asked to', async () => {
 });
 
 test('an app without an engine installed says which package is missing', async () => {
-  const { withoutEngine } = inject('installation').lines.at(-1)!;
-  await writeFile(join(withoutEngine, 'app.ts'), snippets.get('app.ts')!);
+  const { withoutEngine } = lines.at(-1)!;
+  await writeFile(join(withoutEngine, 'app.mts'), snippets.get('app.mts')!);
   const ended = await runNode(programs[0]!.split(' ').slice(1), { cwd: withoutEngine });
   expect(ended.status).toBe(1);
   expect(ended.stderr).toContain("Cannot find package '@earendil-works/pi-coding-agent'");
