@@ -10,4 +10,6 @@ const sdk = new NodeSDK({
   spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }))],
 });
 sdk.start();
-process.once('beforeExit', () => void sdk.shutdown());
+process.once('beforeExit', () => {
+  sdk.shutdown().catch((error) => console.error('not exported:', error.message || error.code));
+});

@@ -11,4 +11,6 @@ const sdk = new NodeSDK({
   spanProcessors: [new SessionSpanProcessor(new BatchSpanProcessor(new OTLPTraceExporter()))],
 });
 sdk.start();
-process.once('beforeExit', () => void sdk.shutdown());
+process.once('beforeExit', () => {
+  sdk.shutdown().catch((error) => console.error('not exported:', error.message || error.code));
+});

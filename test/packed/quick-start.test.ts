@@ -74,6 +74,18 @@ test('prints the spans where nobody listens and it is asked to', async () => {
   expect(ended.stdout).toContain("'session.id': 'conv-42'");
 });
 
+test.each(lines)('$name: where nobody listens, a line says so', async ({ withoutEngine }) => {
+  await writeFile(join(withoutEngine, 'telemetry.mts'), snippets.get('telemetry.mts')!);
+  const gone = await receive();
+  await gone[Symbol.asyncDispose]();
+  const ended = await runNode(['--import', './telemetry.mts', 'service.mjs'], {
+    cwd: withoutEngine,
+    env: { ...gone.env, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' },
+  });
+  expect(ended).toMatchObject({ status: 0, stdout: 'hello you\nhello you again\n' });
+  expect(ended.stderr).toMatch(/^not exported: .*ECONNREFUSED.*\n$/);
+});
+
 test('an app without an engine installed says which package is missing', async () => {
   const { withoutEngine } = lines.at(-1)!;
   await writeFile(join(withoutEngine, 'app.mts'), snippets.get('app.mts')!);
