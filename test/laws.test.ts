@@ -60,6 +60,7 @@ describe('documents', () => {
     'CONTRIBUTING.md',
     'SECURITY.md',
     'examples/collector/README.md',
+    'packages/check/README.md',
     ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
   ].filter((name) => name.endsWith('.md'));
 
