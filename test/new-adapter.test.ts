@@ -76,3 +76,21 @@ describe('pnpm new:adapter', () => {
     expect(made.stderr).toContain('There is an adapter of pi already');
   });
 });
+
+describe('pnpm record', () => {
+  const record = join(copy, 'scripts/record.ts');
+
+  test('hears of Pi what its recordings hold', async () => {
+    const heard = async (): Promise<unknown> =>
+      (await readFile(join(copy, 'src/adapters/pi/recordings/tool.jsonl'), 'utf8')).match(/"native":\{"kind":"[^"]+/g);
+    const before = await heard();
+    expect(await runNode([record, 'pi'], { cwd: copy })).toMatchObject({ status: 0, stderr: '' });
+    expect(await heard()).toEqual(before);
+  });
+
+  test('says in one line what to do for an engine without a script', async () => {
+    const ended = await runNode([record, 'acme-agents'], { cwd: copy });
+    expect(ended).toMatchObject({ status: 2, stdout: '' });
+    expect(ended.stderr).toMatch(/^There is no script that records acme-agents; there are acp, .* Write one in .*\n$/);
+  });
+});

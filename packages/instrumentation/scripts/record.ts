@@ -1,9 +1,10 @@
 /**
  * `pnpm record pi …`: plays the contract's scenarios on the real engine, offline, and writes what its seams deliver to
- * the recordings of its adapter. Only when an engine's new version says something new.
+ * the recordings of its adapter; without names, of every adapter. Only when an engine's new version says something new.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import {
   recordAdapter,
   writeRecording,
@@ -48,10 +49,21 @@ const ENGINES: Readonly<Record<string, (record: ScenarioRecorder) => Promise<voi
   rivet: recordRivet,
 };
 
-for (const engine of process.argv.slice(2)) {
-  const recordEngine = ENGINES[engine];
-  if (!recordEngine)
-    throw new Error(`There is nothing to record of ${engine}; there are ${Object.keys(ENGINES).join(', ')}.`);
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(ENGINES, name));
+if (unknown.length > 0) {
+  console.error(
+    `There is no script that records ${unknown.join(', ')}; there are ${Object.keys(ENGINES).join(', ')}. ` +
+      'Write one in packages/instrumentation/scripts/recordings, as pi.ts there, and list it in scripts/record.ts.',
+  );
+  process.exit(2);
+}
+
+// Of a run that is not sampled, adapters need not tell everything.
+const tracerProvider = new BasicTracerProvider();
+
+for (const [engine, recordEngine] of Object.entries(ENGINES)) {
+  if (asked.length > 0 && !asked.includes(engine)) continue;
   const folder = fileURLToPath(new URL(`../src/adapters/${engine}/recordings/`, import.meta.url));
   mkdirSync(folder, { recursive: true });
   await recordEngine(async (scenario, header, adapter, target, play) => {
@@ -59,6 +71,7 @@ for (const engine of process.argv.slice(2)) {
     const observation = observe(
       recordAdapter(adapter, (signal) => signals.push(signal)),
       target,
+      { tracerProvider },
     );
     await play();
     observation.stop();
