@@ -1,6 +1,6 @@
 /**
- * `pnpm new:adapter acme`: a folder for the adapter of an engine, made of adapters/_template and registered wherever an
- * adapter is. It compiles, and its contract test says what to do next.
+ * `pnpm new:adapter acme`: a folder for the adapter of an engine, made of adapters/_template and registered. It compiles,
+ * and its contract test says what to do next; docs/adapters.md says what is left to do by hand.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
