@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,6 +69,20 @@ describe('pnpm new:adapter', () => {
     const made = await runNode([script, name], { cwd: copy });
     expect(made.status).toBe(2);
     expect(made.stderr).toContain('in lower case, words joined by hyphens');
+  });
+
+  test.each([
+    ['hook', 'has a door @turnkeeper/instrumentation/hook already'],
+    ['adapter', 'has a door @turnkeeper/instrumentation/adapter already'],
+    ['class', 'a constant class, which its code cannot declare'],
+    ['await', 'a constant await, which its code cannot declare'],
+    ['start', 'a constant start, which its code cannot declare'],
+  ])('refuses the name %s in one line', async (name, why) => {
+    const made = await runNode([script, name], { cwd: copy });
+    expect(made).toMatchObject({ status: 2, stdout: '' });
+    expect(made.stderr).toMatch(/^.*: give .* another name\.\n$/);
+    expect(made.stderr).toContain(why);
+    expect(existsSync(join(copy, 'src/adapters', name))).toBe(false);
   });
 
   test('does not touch an adapter that is there', async () => {

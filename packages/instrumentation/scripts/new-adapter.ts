@@ -5,6 +5,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const [name = ''] = process.argv.slice(2);
@@ -20,10 +21,19 @@ if (existsSync(folder)) {
   console.error(`There is an adapter of ${name} already: ${folder}.`);
   process.exit(2);
 }
+const { exports }: { readonly exports: object } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
+if (Object.hasOwn(exports, `./${name}`)) {
+  console.error(`The package has a door @turnkeeper/instrumentation/${name} already: give the adapter another name.`);
+  process.exit(2);
+}
 
 const words = name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
 const typeName = words.join('');
 const valueName = typeName.charAt(0).toLowerCase() + typeName.slice(1);
+if (!isFree(valueName)) {
+  console.error(`The adapter would be a constant ${valueName}, which its code cannot declare: give it another name.`);
+  process.exit(2);
+}
 
 cpSync(join(here, 'src/adapters/_template'), folder, { recursive: true });
 for (const file of readdirSync(folder)) {
@@ -64,6 +74,16 @@ console.log(`packages/instrumentation/src/adapters/${name} is there. What to do 
   pnpm build && pnpm exec vitest run packages/instrumentation/src/adapters/${name}
 
 docs/adapters.md walks through a complete small adapter. When it works: docs/engines/${name}.md, pnpm write-docs, pnpm format.`);
+
+/** Whether the template can declare a constant of this name: no word of the language, no import of its own. */
+function isFree(constant: string): boolean {
+  if (['attach', 'describeAdapter', 'patches', 'scope', 'start', 'translate'].includes(constant)) return false;
+  try {
+    return Boolean(new Script(`async () => { 'use strict'; const ${constant} = 0; };`));
+  } catch {
+    return false;
+  }
+}
 
 function edit(file: string, replacements: readonly (readonly [string, string])[]): void {
   let text = readFileSync(file, 'utf8');
