@@ -18,7 +18,7 @@ export const ATTR_USER_ID = 'user.id';
 
 // Ours.
 
-/** Who gave the session id: explicit, attached, context, baggage, engine or generated. On the root span of a run. */
+/** Who gave the session id: explicit, attached, context, baggage, environment, engine or generated. On the root span of a run. */
 export const ATTR_TURNKEEPER_SESSION_SOURCE = 'turnkeeper.session.source';
 /** Value of `turnkeeper.session.source`: nobody gave an id, and the fallback made one up. */
 export const SESSION_SOURCE_GENERATED = 'generated';
