@@ -1,6 +1,7 @@
-import { diag, type SpanContext } from '@opentelemetry/api';
+import type { SpanContext } from '@opentelemetry/api';
 import { keptOn, Recent } from './kept.ts';
 import { isFunction, isObject } from './narrow.ts';
+import { say } from './say.ts';
 
 /** How many sessions' last turns are remembered at least; those unused for longest go first. */
 const SESSIONS = 10_000;
@@ -52,7 +53,7 @@ export class Ledger {
   warnOnce(message: string): void {
     if (this.#warned.has(message) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(message);
-    diag.warn(`turnkeeper: ${message}`);
+    say('warn', message);
   }
 }
 

@@ -1,8 +1,8 @@
-import { diag } from '@opentelemetry/api';
 import type { Adapter } from './adapter.ts';
 import { Attachment } from './attachment.ts';
 import { isMap, keptOn } from './kept.ts';
 import type { RunInfo } from './record/events.ts';
+import { say } from './say.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { providersOf, RunLog, settingsOf, type ProviderOptions, type Providers, type RunOptions } from './settings.ts';
 
@@ -58,7 +58,7 @@ export function observeWith<Target extends object, Native, State>(
     observed.set(adapter.name, observation);
     return observation;
   } catch (error) {
-    diag.error(`turnkeeper: ${adapter.name}: this target cannot be observed`, error);
+    say('error', `${adapter.name}: this target cannot be observed`, error);
     return { runs: () => [], stop: () => {} };
   }
 }
@@ -102,7 +102,7 @@ function attach<Target extends object, Native, State>(
       try {
         detach?.();
       } catch (error) {
-        diag.error(`turnkeeper: ${adapter.name}: its hooks could not be removed`, error);
+        say('error', `${adapter.name}: its hooks could not be removed`, error);
       }
       onStop();
     },

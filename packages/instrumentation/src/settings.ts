@@ -1,4 +1,4 @@
-import { diag, metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import { metrics, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { AttachmentSettings } from './attachment.ts';
 import { Ledger } from './ledger.ts';
 import { contentOption, type ContentOption } from './record/content.ts';
@@ -6,6 +6,7 @@ import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo 
 import { MetricsListener } from './record/metrics.ts';
 import { SpanRecorder } from './record/spans.ts';
 import { StampRecorder } from './record/stamp-recorder.ts';
+import { say } from './say.ts';
 import { DEFAULT_LATE_LIMITS } from './session/session.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
@@ -116,7 +117,7 @@ export class RunLog {
     try {
       this.#onRunStart?.(run);
     } catch (error) {
-      diag.warn('turnkeeper: onRunStart threw', error);
+      say('warn', 'onRunStart threw', error);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What a user has set up around us fails: exporters, processors, samplers, loggers, meters, hooks. */
-import { context, metrics, type Meter, type Span } from '@opentelemetry/api';
+import { context, diag, DiagLogLevel, metrics, type Meter, type Span } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import {
   BatchSpanProcessor,
@@ -9,9 +9,11 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { observe } from '../observe.ts';
 import { SessionSpanProcessor } from '../sdk/session-span-processor.ts';
-import { withSession } from '../session/active-session.ts';
+import { currentSession, withSession } from '../session/active-session.ts';
 import { attachScripted, type Attached } from '../testing/attached.ts';
+import { scriptedAdapter } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
 
 let tracing: Tracing | undefined;
@@ -190,4 +192,23 @@ test('withSession around a processor that throws gives the work’s result', asy
   const attached = attachScripted({ onRunStart: fail });
   expect(await withSession('conv-42', () => turn(attached))).toBe('the answer');
   expect(tracing.capture).toHaveSession('conv-42', { turns: 1 });
+});
+
+describe('a diagnostic log that throws', () => {
+  test.each([true, false])('stops no work of the host’s (with a context manager: %s)', async (withContextManager) => {
+    tracing = startTracing({ withContextManager });
+    const broken = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
+    diag.setLogger(broken, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+    const unreadable = {
+      get sessionId(): never {
+        return fail();
+      },
+    };
+    for (const bad of ['a\nb', unreadable]) expect(withSession(bad, () => 'the answer')).toBe('the answer');
+    expect(withSession('conv-42', () => currentSession()?.id)).toBe('conv-42');
+    expect(observe(scriptedAdapter(), Object.freeze({})).runs()).toEqual([]);
+    const attached = attachScripted({ onRunStart: fail, loggerProvider: { getLogger: () => ({ emit: fail }) } });
+    expect(await turn(attached, 'r', 'late')).toBe('the answer');
+    expect(tracing.capture.tree()).toBe(WHOLE);
+  });
 });

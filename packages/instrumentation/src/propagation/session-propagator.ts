@@ -1,6 +1,5 @@
 import {
   createContextKey,
-  diag,
   propagation,
   SpanKind,
   trace,
@@ -11,6 +10,7 @@ import {
 } from '@opentelemetry/api';
 import type { Destination } from '../adapter.ts';
 import { ATTR_SERVER_ADDRESS, ATTR_SESSION_ID } from '../record/semconv.ts';
+import { say } from '../say.ts';
 import { bindSession, frameIn } from '../session/active-session.ts';
 import { isObject } from '../narrow.ts';
 import { w3c } from './w3c.ts';
@@ -100,7 +100,7 @@ export class SessionPropagator implements TextMapPropagator {
       const answer: unknown = this.#accept(carrier);
       return answer === true;
     } catch (error) {
-      diag.error('turnkeeper: the propagator’s accept function threw: the session id is not believed', error);
+      say('error', 'the propagator’s accept function threw: the session id is not believed', error);
       return false;
     }
   }

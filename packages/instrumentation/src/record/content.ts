@@ -1,5 +1,5 @@
-import { diag } from '@opentelemetry/api';
 import type { Content } from '../run-event.ts';
+import { say } from '../say.ts';
 
 /** Where a value would be recorded. */
 export interface ContentPlace {
@@ -41,7 +41,7 @@ export function recordedContent(
     if (text === undefined || text.length <= MAX_LENGTH) return text;
     return `${text.slice(0, MAX_LENGTH - 1).toWellFormed()}…`;
   } catch (error) {
-    diag.debug(`turnkeeper: ${attribute} of ${engine} is left out`, error);
+    say('debug', `${attribute} of ${engine} is left out`, error);
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
-import { diag } from '@opentelemetry/api';
 import type { RunListener } from '../run.ts';
+import { say } from '../say.ts';
 
 /** Tells each listener, whatever another one does: behind them are meters, loggers and hooks of the user's. */
 export function tell(listeners: readonly RunListener[], what: (listener: RunListener) => void): void {
@@ -7,7 +7,7 @@ export function tell(listeners: readonly RunListener[], what: (listener: RunList
     try {
       what(listener);
     } catch (error) {
-      diag.error('turnkeeper: a meter, a logger or a hook failed', error);
+      say('error', 'a meter, a logger or a hook failed', error);
     }
   }
 }

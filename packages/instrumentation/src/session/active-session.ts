@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   context,
   createContextKey,
-  diag,
   INVALID_SPAN_CONTEXT,
   ROOT_CONTEXT,
   trace,
@@ -11,6 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { stampsOf } from '../record/session-attributes.ts';
 import { Ledger } from '../ledger.ts';
+import { say } from '../say.ts';
 import { Session, type SessionSource } from './session.ts';
 import { readDetails, sessionOptions, type GivenSession, type SessionOptions } from './session-details.ts';
 import { goodSessionId } from './session-id.ts';
@@ -174,7 +174,7 @@ export function inSession<T>(given: GivenSession, work: () => T): T {
   try {
     bound = bindSession(activeContext(), given, 'context');
   } catch (error) {
-    diag.warn('turnkeeper: a session is ignored: it cannot be read', error);
+    say('warn', 'a session is ignored: it cannot be read', error);
   }
   return bound ? runInContext(bound, work) : work();
 }
@@ -192,7 +192,7 @@ export function bindSession(base: Context, given: GivenSession, source: SessionS
 }
 
 function ignore(name: string, problem: string): void {
-  diag.warn(`turnkeeper: ${name} of a session is ignored: ${problem}`);
+  say('warn', `${name} of a session is ignored: ${problem}`);
 }
 
 function stampActiveSpan(base: Context, session: Session): void {

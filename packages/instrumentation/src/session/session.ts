@@ -1,4 +1,5 @@
-import { diag, type Attributes } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
+import { say } from '../say.ts';
 
 /** Who gave a session its id, strongest first. Recorded as `turnkeeper.session.source`. */
 export type SessionSource = 'explicit' | 'attached' | 'context' | 'baggage' | 'environment' | 'engine' | 'generated';
@@ -159,6 +160,6 @@ function attempt(task: Task): void {
   try {
     task();
   } catch (error) {
-    diag.error('turnkeeper: what waited for its session could not be passed on', error);
+    say('error', 'what waited for its session could not be passed on', error);
   }
 }
