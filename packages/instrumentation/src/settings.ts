@@ -6,7 +6,7 @@ import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo 
 import { MetricsListener } from './record/metrics.ts';
 import { SpanRecorder } from './record/spans.ts';
 import { StampRecorder } from './record/stamp-recorder.ts';
-import { say } from './say.ts';
+import { ask } from './say.ts';
 import { DEFAULT_LATE_LIMITS } from './session/session.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
@@ -18,7 +18,10 @@ export interface RunOptions {
   readonly content?: ContentOption;
   /** Further names to write the session's id under, for backends that want their own. */
   readonly alsoAs?: readonly string[];
-  /** Called once for each run, when its session is known, or known to have no id. What it throws is swallowed. */
+  /**
+   * Called once for each run, when its session is known, or known to have no id. What it throws, or rejects with, is
+   * swallowed.
+   */
   readonly onRunStart?: (run: RunInfo) => void;
   /** A run without a sign of life for this long is closed as abandoned. Milliseconds; 30 minutes by default. */
   readonly idleTimeoutMillis?: number;
@@ -114,10 +117,6 @@ export class RunLog {
     this.#runs.push(run);
     // Seldom, and many at once: to take the first out of a list moves all the others.
     if (this.#runs.length === MAX_RUNS * 2) this.#runs.splice(0, MAX_RUNS);
-    try {
-      this.#onRunStart?.(run);
-    } catch (error) {
-      say('warn', 'onRunStart threw', error);
-    }
+    ask('onRunStart', () => this.#onRunStart?.(run));
   }
 }

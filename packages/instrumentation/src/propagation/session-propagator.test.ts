@@ -182,6 +182,12 @@ describe('what comes in', () => {
     expect(seen).toEqual([{ baggage: inbound }]);
   });
 
+  test('is not believed where the answer is a rejection, which is said', async () => {
+    const reject = (): never => Promise.reject(new Error('mine')) as never;
+    expect(sessionIn(received(inbound, reject))).toBeUndefined();
+    await expect.poll(() => tracing.diagnostics).toEqual([expect.stringContaining('accept function threw')]);
+  });
+
   test('once believed is ours: it goes on to hosts of the list only, what came beside it to all', () => {
     const within = received(inbound, 'always');
     const out = (host: string): string | undefined => {

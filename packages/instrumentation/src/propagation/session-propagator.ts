@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import type { Destination } from '../adapter.ts';
 import { ATTR_SERVER_ADDRESS, ATTR_SESSION_ID } from '../record/semconv.ts';
-import { say } from '../say.ts';
+import { ask } from '../say.ts';
 import { bindSession, frameIn } from '../session/active-session.ts';
 import { isObject } from '../narrow.ts';
 import { w3c } from './w3c.ts';
@@ -94,15 +94,9 @@ export class SessionPropagator implements TextMapPropagator {
   }
 
   #isTrusted(carrier: unknown): boolean {
-    if (typeof this.#accept !== 'function') return this.#accept === 'always';
-    try {
-      // A promise, of a function that is asynchronous by mistake, is no yes.
-      const answer: unknown = this.#accept(carrier);
-      return answer === true;
-    } catch (error) {
-      say('error', 'the propagator’s accept function threw: the session id is not believed', error);
-      return false;
-    }
+    const accept = this.#accept;
+    if (typeof accept !== 'function') return accept === 'always';
+    return ask('the propagator’s accept function', () => accept(carrier)) === true;
   }
 }
 

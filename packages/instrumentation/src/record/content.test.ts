@@ -130,4 +130,22 @@ describe('what people and models say', () => {
     expect(record(() => 'secret', fail)).toEqual([{}, {}, {}]);
     expect(JSON.stringify(tracing.capture.spans.map(({ attributes }) => attributes))).not.toContain('secret');
   });
+
+  test('is left out where it is promised, with one warning; a redaction that rejects reaches nobody', () => {
+    const reject = async (): Promise<never> => {
+      throw new Error('redaction');
+    };
+    expect(record(() => 'secret', reject)).toEqual([{}, {}, {}]);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('content that is a promise is not recorded')]);
+  });
+
+  test('is left out where the host promised it, whose rejection stays the host’s to handle', () => {
+    const promise = Promise.resolve('secret');
+    const then = vi.spyOn(promise, 'then');
+    for (const content of ['all', (value: unknown) => value] as const) {
+      expect(record(() => promise, content)).toEqual([{}, {}, {}]);
+      tracing.capture.reset();
+    }
+    expect(then).not.toHaveBeenCalled();
+  });
 });

@@ -1,3 +1,4 @@
+import type { Ledger } from '../ledger.ts';
 import type { Content } from '../run-event.ts';
 import { say } from '../say.ts';
 
@@ -10,9 +11,15 @@ export interface ContentPlace {
 
 /**
  * Whether what people and models say is recorded: `none` (default), `all`, or a function that gives the value to record
- * instead, undefined for nothing.
+ * instead, undefined for nothing. Nobody waits for a promise: then nothing is recorded.
  */
 export type ContentOption = 'none' | 'all' | ((value: unknown, place: ContentPlace) => unknown);
+
+/** What content is recorded with. */
+export interface ContentSettings {
+  readonly content: ContentOption;
+  readonly ledger: () => Ledger;
+}
 
 /** The longest text that is recorded, in characters; the rest is cut off, and `…` says so. */
 const MAX_LENGTH = 16_384;
@@ -25,17 +32,24 @@ export function contentOption(option: ContentOption | undefined): ContentOption 
 
 /**
  * The text to record of this content, redacted and cut; undefined where nothing is to be recorded. A value that cannot
- * be read or written as JSON (a getter that throws, a ring) is left out.
+ * be read or written as JSON (a getter that throws, a ring) is left out, and so is a promise.
  */
 export function recordedContent(
-  option: ContentOption,
+  { content: option, ledger }: ContentSettings,
   content: Content | undefined,
   attribute: string,
   engine: string,
 ): string | undefined {
   if (option === 'none' || content === undefined) return undefined;
   try {
-    const value = option === 'all' ? content() : option(content(), { attribute, engine });
+    const given = content();
+    const value = option === 'all' ? given : option(given, { attribute, engine });
+    if (value instanceof Promise) {
+      // The host's own is the host's to handle.
+      if (value !== given) value.catch(() => {});
+      ledger().warnOnce('content that is a promise is not recorded');
+      return undefined;
+    }
     if (value === undefined || value === null) return undefined;
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     if (text === undefined || text.length <= MAX_LENGTH) return text;

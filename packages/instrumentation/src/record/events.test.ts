@@ -127,6 +127,12 @@ describe('run.start', () => {
     expect(tracing.diagnostics).toEqual([expect.stringContaining('onRunStart threw')]);
   });
 
+  test('goes on where a listener is asynchronous, and says what it rejects with', async () => {
+    const onRunStart = (): never => Promise.reject(new Error('mine')) as never;
+    expect(turn({ onRunStart }).runs).toHaveLength(1);
+    await expect.poll(() => tracing.diagnostics).toEqual([expect.stringContaining('onRunStart threw Error: mine')]);
+  });
+
   test('is remembered for the last 256 runs of an observation', () => {
     const { say, observation } = script();
     for (let run = 0; run < 300; run++) {

@@ -22,7 +22,7 @@ import type {
   Usage,
 } from '../run-event.ts';
 import { withFrame } from '../session/active-session.ts';
-import { recordedContent, type ContentOption } from './content.ts';
+import { recordedContent, type ContentSettings } from './content.ts';
 import { runStartAttributes, sourceOf } from './events.ts';
 import * as semconv from './semconv.ts';
 import { RunRecorder, type RunRecorderOptions } from './run-recorder.ts';
@@ -30,9 +30,8 @@ import { stamp } from './session-attributes.ts';
 import { tell } from './tell.ts';
 
 /** What the spans are written with. */
-export interface SpanRecorderOptions extends RunRecorderOptions {
+export interface SpanRecorderOptions extends RunRecorderOptions, ContentSettings {
   readonly tracer: () => Tracer;
-  readonly content: ContentOption;
 }
 
 /**
@@ -127,7 +126,7 @@ export class SpanRecorder extends RunRecorder implements Recorder {
   }
 
   #withContent(attributes: Attributes, { engine }: Run, attribute: string, content: Content | undefined): Attributes {
-    const value = recordedContent(this.#options.content, content, attribute, engine);
+    const value = recordedContent(this.#options, content, attribute, engine);
     if (value !== undefined) attributes[attribute] = value;
     return attributes;
   }
