@@ -9,9 +9,15 @@ import {
   type Context,
   type TextMapPropagator,
 } from '@opentelemetry/api';
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import {
+  CompositePropagator,
+  suppressTracing,
+  W3CBaggagePropagator,
+  W3CTraceContextPropagator,
+} from '@opentelemetry/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SessionPropagator } from './session-propagator.ts';
 import { w3c } from './w3c.ts';
 
 const sdk = new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] });
@@ -67,6 +73,16 @@ describe('trace context and baggage', () => {
       }),
     );
     expect(w3c.fields().toSorted()).toEqual(sdk.fields().toSorted());
+  });
+
+  test('are not written where tracing is suppressed, as by the SDK’s', () => {
+    fc.assert(
+      fc.property(contexts, (from) => {
+        for (const propagator of [sdk, w3c, new SessionPropagator()]) {
+          expect(write(propagator, suppressTracing(from))).toEqual({});
+        }
+      }),
+    );
   });
 
   const good = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;

@@ -10,6 +10,7 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
+import { isTracingSuppressed } from '../suppression.ts';
 
 const TRACE_PARENT = 'traceparent';
 const TRACE_STATE = 'tracestate';
@@ -29,6 +30,7 @@ const PARENT = /^(?!ff)(?!00.{54})[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\
  */
 export const w3c: TextMapPropagator = {
   inject(from, carrier, setter) {
+    if (isTracingSuppressed(from)) return;
     injectSpan(from, carrier, setter);
     const pairs: string[] = [];
     let bytes = -1;
