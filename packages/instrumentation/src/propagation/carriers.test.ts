@@ -11,6 +11,7 @@ import {
   environmentCarrier,
   withCarrier,
 } from './carriers.ts';
+import { SessionPropagator } from './session-propagator.ts';
 
 const traceparent = '00-11111111111111111111111111111111-2222222222222222-01';
 const baggage = 'session.id=conv-42';
@@ -59,8 +60,24 @@ describe('work with a carrier', () => {
     expect(currentSession()).toBeUndefined();
   });
 
-  test('stays in the session that it is bound to here', () => {
-    withSession('here', () => withCarrier({ traceparent, baggage }, () => expect(currentSession()?.id).toBe('here')));
+  test.each(['never', 'always'] as const)('stays in the session that it is bound to here (accept: %s)', (accept) => {
+    const stays = (): void =>
+      withSession('here', () => withCarrier({ traceparent, baggage }, () => expect(currentSession()?.id).toBe('here')));
+    stays();
+    propagation.disable();
+    propagation.setGlobalPropagator(new SessionPropagator({ accept }));
+    stays();
+  });
+
+  test('vouches for this carrier alone, where the propagator believes nobody', () => {
+    propagation.disable();
+    propagation.setGlobalPropagator(new SessionPropagator());
+    withCarrier({ traceparent, baggage }, () => {
+      expect(currentSession()).toEqual({ id: 'conv-42', source: 'baggage' });
+      const inbound = propagation.extract(context.active(), { baggage: 'session.id=evil' });
+      expect(context.with(inbound, () => currentSession()?.id)).toBe('conv-42');
+      expect(propagation.getBaggage(inbound)?.getEntry('session.id')).toBeUndefined();
+    });
   });
 
   test('binds nothing where the id is bad, and does the work', () => {

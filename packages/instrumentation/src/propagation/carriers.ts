@@ -3,7 +3,7 @@ import { propagation, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
 import { activeContext, bindSession, frameIn, runInContext } from '../session/active-session.ts';
-import { toDestination } from './session-propagator.ts';
+import { extractVouched, toDestination } from './session-propagator.ts';
 
 /** Where undici, and with it `fetch`, announces each request; its instrumentation listens there. */
 const UNDICI_REQUEST = 'undici:request:create';
@@ -82,7 +82,7 @@ export function withCarrier<T>(carrier: Carrier, work: () => T): T {
 
 /** The context that a carrier brings, on top of this one. The session's id is taken out of what goes on to others. */
 export function contextOf(carrier: Carrier, base: Context): Context {
-  const extracted = propagation.extract(base, carrier);
+  const extracted = extractVouched(base, carrier);
   const baggage = propagation.getBaggage(extracted);
   const id = baggage?.getEntry(ATTR_SESSION_ID)?.value;
   if (baggage === undefined || id === undefined) return extracted;

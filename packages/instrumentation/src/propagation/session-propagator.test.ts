@@ -160,6 +160,12 @@ describe('what goes out', () => {
 describe('what comes in', () => {
   const inbound = 'tenant=t-1,session.id=conv-42';
   const sessionIn = (within: Context): unknown => context.with(within, () => currentSession());
+  const passedOn = (within: Context, host: string): string | undefined => {
+    const carrier: Record<string, string> = {};
+    const span = tracing.tracer.startSpan('GET', { kind: SpanKind.CLIENT, attributes: { 'server.address': host } });
+    new SessionPropagator({ send }).inject(trace.setSpan(within, span), carrier, defaultTextMapSetter);
+    return carrier['baggage'];
+  };
 
   test.each([
     undefined,
@@ -169,10 +175,20 @@ describe('what comes in', () => {
     (): never => {
       throw new Error('mine');
     },
-  ])('is not believed by default, nor where %s says so', (accept) => {
+  ])('is not believed by default, nor where %s says so, and goes on to nobody', (accept) => {
     const within = received(inbound, accept);
     expect(sessionIn(within)).toBeUndefined();
-    expect(propagation.getBaggage(within)?.getEntry('session.id')?.value).toBe('conv-42');
+    for (const host of ['localhost', 'evil.com']) expect(passedOn(within, host)).toBe('tenant=t-1');
+  });
+
+  test('is what came with the carrier: an entry that the program set itself stays as it is', () => {
+    const theirs = propagation.createBaggage({ 'session.id': { value: 'theirs' } });
+    const into = propagation.setBaggage(ROOT_CONTEXT, theirs);
+    for (const accept of ['never', 'always'] as const) {
+      const within = new SessionPropagator({ accept }).extract(into, {}, defaultTextMapGetter);
+      expect(sessionIn(within)).toBeUndefined();
+      expect(passedOn(within, 'evil.com')).toBe('session.id=theirs');
+    }
   });
 
   test('is believed where that is said, of carriers for which it is said', () => {
@@ -190,14 +206,8 @@ describe('what comes in', () => {
 
   test('once believed is ours: it goes on to hosts of the list only, what came beside it to all', () => {
     const within = received(inbound, 'always');
-    const out = (host: string): string | undefined => {
-      const carrier: Record<string, string> = {};
-      const span = tracing.tracer.startSpan('GET', { kind: SpanKind.CLIENT, attributes: { 'server.address': host } });
-      new SessionPropagator({ send }).inject(trace.setSpan(within, span), carrier, defaultTextMapSetter);
-      return carrier['baggage'];
-    };
-    expect(out('localhost')).toBe('tenant=t-1,session.id=conv-42');
-    expect(out('evil.com')).toBe('tenant=t-1');
+    expect(passedOn(within, 'localhost')).toBe('tenant=t-1,session.id=conv-42');
+    expect(passedOn(within, 'evil.com')).toBe('tenant=t-1');
     context.with(within, () =>
       withSession('conv-43', () => {
         const carrier: Record<string, string> = {};
@@ -211,6 +221,7 @@ describe('what comes in', () => {
     'is nothing where it is %j',
     (baggage) => {
       expect(frameIn(received(baggage, 'always'))).toBeUndefined();
+      expect(passedOn(received(baggage, 'always'), 'evil.com') ?? '').not.toContain('session.id');
     },
   );
 });

@@ -8,7 +8,7 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
-import type { Destination } from '../adapter.ts';
+import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SERVER_ADDRESS, ATTR_SESSION_ID } from '../record/semconv.ts';
 import { ask } from '../say.ts';
 import { bindSession, frameIn } from '../session/active-session.ts';
@@ -30,6 +30,9 @@ export interface SessionPropagatorOptions {
 /** Where a carrier goes, where somebody knows it better than the span at work. */
 const DESTINATION = createContextKey('turnkeeper.destination');
 
+/** Where the program itself vouches for whoever sent the carrier, and reads the session's id in it. */
+const VOUCHED = createContextKey('turnkeeper.vouched');
+
 /** Attributes in which HTTP instrumentations say which host a client span goes to. */
 const HOST_ATTRIBUTES = [ATTR_SERVER_ADDRESS, 'net.peer.name', 'url.full', 'http.url', 'http.host'];
 
@@ -38,10 +41,17 @@ export function toDestination(from: Context, to: Destination): Context {
   return from.setValue(DESTINATION, to);
 }
 
+/** What the configured propagator reads in a carrier; the session's id stays in the baggage, believed or not. */
+export function extractVouched(into: Context, carrier: Carrier): Context {
+  const vouched = into.setValue(VOUCHED, true);
+  const extracted = propagation.extract(vouched, carrier);
+  return extracted === vouched ? into : extracted.deleteValue(VOUCHED);
+}
+
 /**
  * Takes the session across processes, as `session.id` in W3C baggage: out only to hosts on a list, in only where that
- * is configured. It also does what the SDK's default propagator does (Trace Context and Baggage), and leaves baggage of
- * others as it is.
+ * is configured; an id that is not believed goes no further. It also does what the SDK's default propagator does (Trace
+ * Context and Baggage), and leaves other baggage as it is.
  *
  * The host is that of the client span it is asked to inject for. A span without one, or a host that is not on the list,
  * gets no session id.
@@ -65,17 +75,19 @@ export class SessionPropagator implements TextMapPropagator {
     const extracted = this.#next.extract(into, carrier, getter);
     const baggage = propagation.getBaggage(extracted);
     const sessionId = baggage?.getEntry(ATTR_SESSION_ID)?.value;
-    if (!baggage || sessionId === undefined || !this.#isTrusted(carrier)) return extracted;
-    // It is ours from here on, and goes on to the hosts of our list only.
+    // Baggage that was there before is what the program set itself.
+    const isInbound = baggage !== propagation.getBaggage(into) && into.getValue(VOUCHED) === undefined;
+    if (!baggage || sessionId === undefined || !isInbound) return extracted;
+    // Believed, it is ours and goes on to the hosts of our list only; else it goes on to nobody.
     const rest = propagation.setBaggage(extracted, baggage.removeEntry(ATTR_SESSION_ID));
-    return bindSession(rest, { sessionId }, 'baggage') ?? extracted;
+    return (this.#isTrusted(carrier) && bindSession(rest, { sessionId }, 'baggage')) || rest;
   }
 
   fields(): string[] {
     return this.#next.fields();
   }
 
-  /** Our id is in the baggage exactly where it may go. An entry of the same name that is not ours stays as it is. */
+  /** Our id is in the baggage exactly where it may go. An entry that the program set itself stays as it is. */
   #outbound(from: Context): Context {
     const value = frameIn(from)?.session.id;
     if (value === undefined) return from;
