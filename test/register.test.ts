@@ -57,6 +57,28 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(ended.stdout).toContain("'session.id': 'conv-42'");
   });
 
+  test.each(['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_BSP_MAX_QUEUE_SIZE'])(
+    'takes a blank %s for one that is not set',
+    async (name) => {
+      await using received = await receive();
+      const env = { ...received.env, [name]: ' ' };
+      const ended = await runNode([...register, app, 'conv-42', 'hello'], { env });
+      expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+      expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
+    },
+  );
+
+  test('sends metrics and logs as NodeSDK does, and no spans, where OTEL_TRACES_EXPORTER says none', async () => {
+    await using received = await receive();
+    const env = { ...received.env, OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: '', OTEL_LOGS_EXPORTER: '' };
+    const ended = await runNode([...register, app, 'conv-42', 'hello'], { env });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const written = await readFile(received.file, 'utf8');
+    expect(written).toContain('"gen_ai.client.operation.duration"');
+    expect(written).toContain('"run.start"');
+    expect(written).not.toContain('"resourceSpans"');
+  });
+
   test('names an exporter and a protocol that it does not know, in one line each, and goes on', async () => {
     await using received = await receive();
     const ended = await runNode([...register, app, 'conv-42', 'hello'], {

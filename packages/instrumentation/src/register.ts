@@ -28,10 +28,6 @@ async function start(): Promise<void> {
   const options = readVariables(process.env, warn);
   const instrumentation = (): Instrumentation => new TurnkeeperInstrumentation(options.config);
   const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
-  if (!sdk) {
-    instrumentation();
-    return;
-  }
   sdk.start();
   shutDownAtTheEnd(sdk);
 }

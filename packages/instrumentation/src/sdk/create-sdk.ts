@@ -26,8 +26,8 @@ const OTLP_EXPORTERS = new Map([
 ]);
 
 /**
- * A NodeSDK by the OTEL_* variables, in which every span carries its session's id. `require` resolves as sdk-node does,
- * so that its own copies of the exporters are used; undefined where OTEL_TRACES_EXPORTER is `none`.
+ * A NodeSDK by the OTEL_* variables, in which every span carries its session's id; without spans where
+ * OTEL_TRACES_EXPORTER is `none`. `require` resolves as sdk-node does, so that its own copies of the exporters are used.
  *
  * NodeSDK takes either its own span processors or ours, so what it would make of the variables is made here.
  * @throws where sdk-node brings none of the packages it is known to bring.
@@ -36,9 +36,9 @@ export function createSdk(
   { instrumentation, config, propagation, ratio }: SdkOptions,
   require: NodeJS.Require,
   warn: (message: string) => void,
-): Sdk | undefined {
-  const names = listOf(process.env['OTEL_TRACES_EXPORTER'] ?? 'otlp');
-  if (names.includes('none')) return undefined;
+): Sdk {
+  const given = listOf(variable('OTEL_TRACES_EXPORTER') ?? '');
+  const names = given.length === 0 ? ['otlp'] : given.includes('none') ? [] : given;
   const stamping = { alsoAs: config.alsoAs ?? [] };
   const spanProcessors = names.flatMap((name) => {
     if (name === 'otlp') return new SessionSpanProcessor(batching(require, otlpExporter(require, warn)), stamping);
@@ -66,8 +66,8 @@ function asyncContextManager(require: NodeJS.Require): ContextManager {
 
 function otlpExporter(require: NodeJS.Require, warn: (message: string) => void): object {
   const protocol =
-    process.env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || process.env['OTEL_EXPORTER_OTLP_PROTOCOL'] || 'http/protobuf';
-  const known = OTLP_EXPORTERS.get(protocol.trim());
+    variable('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? variable('OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
+  const known = OTLP_EXPORTERS.get(protocol);
   if (known === undefined) {
     warn(
       `OTEL_EXPORTER_OTLP_PROTOCOL is ${JSON.stringify(protocol)}, which is none of ${[...OTLP_EXPORTERS.keys()].join(', ')}: http/protobuf is used`,
@@ -93,7 +93,7 @@ const BATCH_LIMITS = {
 
 function batchLimits(): Record<string, number> {
   const given = Object.entries(BATCH_LIMITS).map(
-    ([limit, name]) => [limit, Number(process.env[name] || Number.NaN)] as const,
+    ([limit, name]) => [limit, Number(variable(name) ?? Number.NaN)] as const,
   );
   return Object.fromEntries(given.filter(([, value]) => Number.isFinite(value) && value >= 0));
 }
@@ -128,6 +128,14 @@ function isConstructor<T>(value: unknown): value is Constructor<T> {
   return typeof value === 'function';
 }
 
-function listOf(variable: string): string[] {
-  return [...new Set(variable.split(','))].map((name) => name.trim()).filter((name) => name !== '');
+/**
+ * An empty one counts as not set:
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#parsing-empty-value.
+ */
+function variable(name: string): string | undefined {
+  return process.env[name]?.trim() || undefined;
+}
+
+function listOf(value: string): string[] {
+  return [...new Set(value.split(',').map((name) => name.trim()))].filter((name) => name !== '');
 }
