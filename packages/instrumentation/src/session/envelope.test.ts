@@ -43,6 +43,35 @@ describe('an envelope', () => {
     expect(readEnvelope<unknown>({ session_id: 'a', conversation: 'b' }, more).sessionId).toBe('a');
   });
 
+  test('is taken out of a body of a class, whose methods and properties stay what they were', () => {
+    class Order {
+      readonly session_id = 'a';
+      readonly items = ['tea'];
+      get count(): number {
+        return this.items.length;
+      }
+      first(): string | undefined {
+        return this.items[0];
+      }
+    }
+    const body = Object.defineProperties(new Order(), {
+      hidden: { value: 1 },
+      total: { get: () => 7, enumerable: true },
+    });
+    for (const given of [body, Object.freeze(body)]) {
+      const { sessionId, rest } = readEnvelope(given);
+      expect(sessionId).toBe('a');
+      expect(rest).toBeInstanceOf(Order);
+      expect([rest.count, rest.first(), Object.keys(rest)]).toEqual([1, 'tea', ['items', 'total']]);
+      expect('session_id' in rest).toBe(false);
+      const { session_id: _taken, ...others } = Object.getOwnPropertyDescriptors(given);
+      expect(Object.getOwnPropertyDescriptors(rest)).toEqual(others);
+    }
+    expect(
+      Reflect.getPrototypeOf(readEnvelope(Object.assign(Object.create(null), { sessionId: 'a' })).rest),
+    ).toBeNull();
+  });
+
   test('is nothing that a body inherits, and a body that cannot be read has none', () => {
     expect(readEnvelope(Object.create({ session_id: 'a' })).sessionId).toBeUndefined();
     const throwing = {

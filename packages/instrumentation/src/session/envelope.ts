@@ -12,7 +12,10 @@ export interface EnvelopeFields {
 export interface Envelope<Body> {
   readonly sessionId: string | undefined;
   readonly applicationName: string | undefined;
-  /** The body without the fields of the envelope: what may be handed on. The body itself where it has none. */
+  /**
+   * The body without the fields of the envelope: what may be handed on. Of the same class, but without what is private in
+   * it; the body itself where it has none.
+   */
   readonly rest: Body;
 }
 
@@ -31,8 +34,10 @@ export function readEnvelope<Body>(body: Body, more: EnvelopeFields = {}): Envel
     if (known.length === 0) return envelope;
     const read = (names: readonly string[]): string | undefined =>
       names.map((name): unknown => (known.includes(name) ? Reflect.get(body, name) : undefined)).find(isSessionId);
-    const rest = { ...body };
-    for (const name of known) Reflect.deleteProperty(rest, name);
+    // Out of the descriptors: of a frozen body, nothing can be deleted later.
+    const descriptors = Object.getOwnPropertyDescriptors(body);
+    for (const name of known) Reflect.deleteProperty(descriptors, name);
+    const rest: Body = Object.create(Reflect.getPrototypeOf(body), descriptors);
     return { sessionId: read(sessionNames), applicationName: read(applicationNames), rest };
   } catch {
     // What cannot be read has no envelope.
