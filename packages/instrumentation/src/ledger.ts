@@ -50,10 +50,10 @@ export class Ledger {
   }
 
   /** Warns in the diagnostic log, once for each message. */
-  warnOnce(message: string): void {
+  warnOnce(message: string, ...details: readonly unknown[]): void {
     if (this.#warned.has(message) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(message);
-    say('warn', message);
+    say('warn', message, ...details);
   }
 }
 

@@ -626,6 +626,34 @@ describe('the error boundary', () => {
     expect(tracing.diagnostics).toEqual([expect.stringContaining('broken: this target cannot be observed')]);
   });
 
+  test.each<[string, ObserveOptions]>([
+    [
+      'getLogger',
+      {
+        loggerProvider: {
+          getLogger: () => {
+            throw new Error('no logger');
+          },
+        },
+      },
+    ],
+    [
+      'getter',
+      {
+        get meterProvider(): never {
+          throw new Error('no option');
+        },
+      },
+    ],
+  ])('keeps a %s of the options that throws from the program', (_name, options) => {
+    const target = {};
+    expect(observe(scriptedAdapter(), target, options).runs()).toEqual([]);
+    expect(tracing.diagnostics).toEqual([
+      expect.stringContaining('scripted: this target cannot be observed: Error: no '),
+    ]);
+    expect(target).toEqual({});
+  });
+
   test('passes on what the work returns and throws', async () => {
     const { tap } = script();
     expect(tap.run('a', [], () => 1)).toBe(1);

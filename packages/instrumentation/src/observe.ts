@@ -1,6 +1,8 @@
+import { trace } from '@opentelemetry/api';
 import type { Adapter } from './adapter.ts';
 import { Attachment } from './attachment.ts';
 import { isMap, keptOn } from './kept.ts';
+import { Ledger } from './ledger.ts';
 import type { RunInfo } from './record/events.ts';
 import { say } from './say.ts';
 import type { SessionOptions } from './session/session-details.ts';
@@ -27,14 +29,18 @@ const OBSERVED = Symbol.for('turnkeeper.observed');
 /**
  * Observes one target of an engine: every run on it is traced until `stop`, under one session id. Observing a target
  * twice is observing it once: the first observation is returned, and a session given later takes effect from its next
- * run on. Never throws: what cannot be observed is named in the diagnostic log.
+ * run on. Never throws: what cannot be observed is named in the diagnostic log, once.
  */
 export function observe<Target extends object, Native, State>(
   adapter: Adapter<Target, Native, State>,
   target: Target,
   options: ObserveOptions = {},
 ): Observation {
-  return observeWith(adapter, target, options, providersOf(options));
+  try {
+    return observeWith(adapter, target, options, providersOf(options));
+  } catch (error) {
+    return unobserved(adapter, error);
+  }
 }
 
 /** As `observe`, with providers that may change. */
@@ -58,9 +64,14 @@ export function observeWith<Target extends object, Native, State>(
     observed.set(adapter.name, observation);
     return observation;
   } catch (error) {
-    say('error', `${adapter.name}: this target cannot be observed`, error);
-    return { runs: () => [], stop: () => {} };
+    return unobserved(adapter, error);
   }
+}
+
+function unobserved({ name }: { readonly name: string }, error: unknown): Observation {
+  const message = `${name}: this target cannot be observed: ${String(error)}`;
+  Ledger.of(trace.getTracerProvider()).warnOnce(message, error);
+  return { runs: () => [], stop: () => {} };
 }
 
 /** Whether this very target is under observation by this engine's adapter. */

@@ -122,7 +122,9 @@ describe('a target that is frozen', () => {
     const target = Object.freeze({});
     for (let index = 0; index < 2; index += 1) expect(observe(adapter, target).runs()).toEqual([]);
     expect(attached).toEqual([]);
-    expect(tracing.diagnostics[0]).toContain('scripted: this target cannot be observed');
+    expect(tracing.diagnostics).toEqual([
+      expect.stringContaining('scripted: this target cannot be observed: Error: it is frozen or sealed'),
+    ]);
   });
 
   test('and is a module’s namespace, or the class in it, is left alone', () => {
