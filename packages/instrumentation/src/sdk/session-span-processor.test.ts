@@ -1,4 +1,12 @@
-import { context, ROOT_CONTEXT, trace, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import {
+  context,
+  INVALID_SPAN_CONTEXT,
+  ROOT_CONTEXT,
+  trace,
+  type Attributes,
+  type Tracer,
+  type TracerProvider,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import * as second from '@opentelemetry/sdk-trace-base';
 import { captureFrom, createCapture, type Capture } from '@turnkeeper/check';
@@ -66,6 +74,17 @@ describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
     ]);
   });
 
+  test('keeps the session’s id that a span was started with, where it is another', () => {
+    const { tracer, capture } = open();
+    withSession('conv-42', () => {
+      for (const id of ['theirs', 'conv-42']) tracer.startSpan('POST', { attributes: { 'session.id': id } }).end();
+    });
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([
+      { 'session.id': 'conv-42', 'turnkeeper.session.overwritten': 'theirs' },
+      { 'session.id': 'conv-42' },
+    ]);
+  });
+
   test('gives a GenAI span of anybody’s the conversation, and keeps the one that it had', () => {
     const { tracer, capture } = open();
     withSession('conv-42', () => {
@@ -108,13 +127,17 @@ describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
       const span = tracer.startSpan('POST');
       span.setAttribute('session.id', 'theirs');
       span.end();
+      tracer.startSpan('POST', { attributes: { 'gen_ai.conversation.id': 'theirs' } }).end();
     });
-    expect(capture.spans[0]?.attributes).toEqual({
-      'session.id': 'conv-42',
-      'langfuse.session.id': 'conv-42',
-      'gen_ai.conversation.id': 'conv-42',
-      'turnkeeper.session.overwritten': 'theirs',
-    });
+    for (const { attributes } of capture.spans) {
+      expect(attributes).toEqual({
+        'session.id': 'conv-42',
+        'langfuse.session.id': 'conv-42',
+        'gen_ai.conversation.id': 'conv-42',
+        'turnkeeper.session.overwritten': 'theirs',
+      });
+    }
+    expect(capture.spans).toHaveLength(2);
   });
 
   test('lets what an engine’s own spans carry alone where no id comes', () => {
@@ -152,6 +175,39 @@ test.each(['1.x', '2.x', '3.x'] as const)(
     expect(span?.events.map((event) => event.name)).toEqual(['row']);
   },
 );
+
+test('an ended span that waited keeps the conversation that it had', () => {
+  const { tracer, capture, tracerProvider } = lines['2.x']();
+  const { tap, say } = script({ tracerProvider });
+  tap.run('r', [], () => {
+    say({ type: 'run.start', run: 'r' });
+    const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.conversation.id': 'theirs' };
+    tracer.startSpan('chat', { attributes }).end();
+    say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+  });
+  expect(capture.spans.find(({ name }) => name === 'chat')?.attributes).toMatchObject({
+    'gen_ai.conversation.id': 'late-1',
+    'turnkeeper.session.overwritten': 'theirs',
+  });
+});
+
+test('a span that is frozen is stamped where it takes attributes, and passed on in any case', () => {
+  const passed: object[] = [];
+  const pass = (span: object): void => void passed.push(span);
+  const idle = async (): Promise<void> => {};
+  const processor = new SessionSpanProcessor({ onStart: pass, onEnd: pass, forceFlush: idle, shutdown: idle });
+  const attributes: Attributes = {};
+  const taking = { attributes, setAttributes: (given: Attributes) => Object.assign(attributes, given) };
+  const frozen = [taking, {}].map((span) =>
+    Object.freeze(Object.assign(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), span)),
+  );
+  withSession('conv-42', () => {
+    for (const span of frozen) processor.onStart(span, context.active());
+  });
+  for (const span of frozen) processor.onEnd(span);
+  expect(attributes).toEqual({ 'session.id': 'conv-42' });
+  expect(passed).toEqual([...frozen, ...frozen]);
+});
 
 describe('stamp-only', () => {
   test('puts the session on the engine’s own spans, writes none, and tells of the run all the same', () => {

@@ -33,8 +33,8 @@ export interface SessionSpanProcessorOptions {
 
 /**
  * Stamps every span inside a run or a `withSession`, ours or anybody's (HTTP, database, the user's), with `session.id`.
- * What another instrumentation writes over it is put back when the span ends, and kept in
- * `turnkeeper.session.overwritten`.
+ * What another instrumentation writes in its place, at the span's start or later, is kept in
+ * `turnkeeper.session.overwritten`; ours is put back when the span ends.
  *
  * Around the processor that exports: `spanProcessors: [new SessionSpanProcessor(exporting)]`. Then a span that ends
  * before its session's id is known waits for it, in order: 5 seconds at most, and until a flush.
@@ -54,11 +54,15 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   onStart(span: StartedSpan, parentContext: Context): void {
     const session = sessionOf(parentContext);
-    if (session) {
-      noteSession(span, session);
-      if (this.#options.alsoAs) session.alsoAs(this.#options.alsoAs);
-      if (session.isSettled) this.#stamp(span, session);
-      else this.#stampLater(span, session);
+    try {
+      if (session) {
+        if (this.#options.alsoAs) session.alsoAs(this.#options.alsoAs);
+        if (session.isSettled) this.#stamp(span, session);
+        else this.#stampLater(span, session);
+        noteSession(span, session);
+      }
+    } catch {
+      // A span that takes nothing is passed on as it is.
     }
     this.#next?.onStart(span, parentContext);
   }
@@ -99,11 +103,13 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   }
 
   #stamp(span: Span, session: Session): void {
-    if (session.id === undefined) return;
-    span.setAttributes(stampsOf(session));
-    if (this.#options.conversationOnEverySpan && hasConversation(session)) {
-      span.setAttribute(ATTR_GEN_AI_CONVERSATION_ID, session.id);
-    }
+    const { id } = session;
+    if (id === undefined) return;
+    const attributes = attributesOf(span);
+    const other = attributes[ATTR_SESSION_ID];
+    const isPlain = (other === undefined || other === id) && !this.#options.conversationOnEverySpan;
+    const missing = isPlain ? undefined : this.#missing(session, attributes);
+    span.setAttributes(missing ?? stampsOf(session));
   }
 
   /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
@@ -125,7 +131,8 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     if (other === id && (!namesIt || otherConversation === id)) return undefined;
     const missing: Attributes = { ...stampsOf(session) };
     if (namesIt) missing[ATTR_GEN_AI_CONVERSATION_ID] = id;
-    const overwritten = other === id ? otherConversation : other;
+    const isTheirs = other !== undefined && other !== id;
+    const overwritten = isTheirs ? other : namesIt && otherConversation !== id ? otherConversation : undefined;
     if (overwritten !== undefined) missing[ATTR_TURNKEEPER_SESSION_OVERWRITTEN] = String(overwritten);
     return missing;
   }
