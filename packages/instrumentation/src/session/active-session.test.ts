@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, createContextKey, ROOT_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import '@turnkeeper/check/vitest';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { withCarrier } from '../propagation/carriers.ts';
+import { inProcessContext } from '../sdk/process-context.ts';
 import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing, type TracingOptions } from '../testing/tracing.ts';
 import { currentSession, frameIn, withFrame, withFrameAndSpan, withSession } from './active-session.ts';
@@ -165,6 +168,28 @@ describe('without a context manager', () => {
       ['SELECT', 'conv-42'],
     ]);
   });
+
+  test('the span that a carrier brings is still the parent of our own', async () => {
+    const { capture, diagnostics } = start({ withContextManager: false });
+    const { say } = script();
+    await withCarrier({ traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }, async () => {
+      await Promise.resolve();
+      say({ type: 'run.start', run: 'r' }, { type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+    });
+    expect(capture.spans).toMatchObject([{ traceId: '1'.repeat(32), parentSpanId: '2'.repeat(16) }]);
+    expect(diagnostics).toEqual([expect.stringContaining('no context manager is registered')]);
+  });
+});
+
+test('outside every run is where the environment says, in a process that goes on there, without a warning', () => {
+  const { diagnostics } = start({ withContextManager: false });
+  context.setGlobalContextManager(inProcessContext(new AsyncLocalStorageContextManager()));
+  vi.stubEnv('BAGGAGE', 'session.id=conv-42');
+  const { tap } = script();
+  const outside = withSession('conv-43', () => tap.outside(() => currentSession()?.id));
+  vi.unstubAllEnvs();
+  expect(outside).toBe('conv-42');
+  expect(diagnostics).toEqual([]);
 });
 
 describe('the session’s span processor', () => {

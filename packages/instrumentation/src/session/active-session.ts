@@ -146,8 +146,8 @@ export function activeContext(): Context {
 /** Runs `work` with this context active, also where no context manager is registered. */
 export function runInContext<T>(within: Context, work: () => T): T {
   return context.with(within, () => {
-    const active = context.active();
-    const isCarried = active === within || frameIn(active) === frameIn(within);
+    // A manager may put a context of its own around ours, or in place of the root; without one, only the root is active.
+    const isCarried = context.active() !== ROOT_CONTEXT || within === ROOT_CONTEXT;
     if (isCarried && !ownStorage.getStore()) return work();
     if (!isCarried) Ledger.of(trace.getTracerProvider()).warnOnce(NO_CONTEXT_MANAGER);
     return ownStorage.run(within, work);
