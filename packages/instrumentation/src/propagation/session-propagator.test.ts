@@ -94,6 +94,30 @@ describe('what goes out', () => {
     expect(Object.keys(sent(attributes))).toEqual(['traceparent']);
   });
 
+  test.each([
+    ['localhost:8080', 'localhost', 'evil.com'],
+    ['[::1]', '::1', '::2'],
+    ['[::1]:8080', '[::1]:9090', '::2'],
+    ['api.internal', 'api.internal.', 'api.internal.evil.com.'],
+    ['api.internal.', 'API.internal:8080', 'internal.'],
+    ['*.internal.', 'api.internal.:8080', 'internal'],
+    ['*.internal:8080', 'api.internal', 'notinternal'],
+    ['https://api.internal/', 'https://api.internal./path', 'https://evil.com/'],
+  ])('by a list with %s goes to %s, and not to %s', (host, listed, other) => {
+    const options = { send: [host] };
+    const to = (address: string): Record<string, string> => sent({ 'server.address': address }, { options });
+    expect(to(listed)).toHaveProperty('baggage', 'session.id=conv-42');
+    expect(to(other)).not.toHaveProperty('baggage');
+  });
+
+  test('goes nowhere by entries of the list that are no host', () => {
+    for (const host of ['', '.', '*', '*.']) {
+      for (const address of ['.', 'evil.com', 'evil.com.']) {
+        expect(sent({ 'server.address': address }, { options: { send: [host] } })).not.toHaveProperty('baggage');
+      }
+    }
+  });
+
   test.each([SpanKind.SERVER, SpanKind.INTERNAL, SpanKind.CONSUMER])(
     'below a span of kind %d, which says which host it is on, has no session',
     (kind) => {

@@ -16,7 +16,10 @@ import { isObject } from '../narrow.ts';
 import { w3c } from './w3c.ts';
 
 export interface SessionPropagatorOptions {
-  /** The hosts that get the session's id: names, or `*.` and a domain for everything below it. None by default. */
+  /**
+   * The hosts that get the session's id: names, or `*.` and a domain for everything below it. None by default. A port
+   * makes no difference: the id goes to all of a host's.
+   */
   readonly send?: readonly string[];
   /**
    * Whether an inbound session id is believed: `never` (default), `always`, or a function that looks at the carrier
@@ -62,7 +65,7 @@ export class SessionPropagator implements TextMapPropagator {
   readonly #next: TextMapPropagator;
 
   constructor({ send = [], accept = 'never', next = w3c }: SessionPropagatorOptions = {}) {
-    this.#send = send.map((host) => host.toLowerCase());
+    this.#send = send.map(hostOf);
     this.#accept = accept;
     this.#next = next;
   }
@@ -121,9 +124,13 @@ function hostIn(from: Context): unknown {
   return HOST_ATTRIBUTES.map((name): unknown => Reflect.get(attributes, name)).find(Boolean);
 }
 
-/** The bare name in a URL, a host with a port, or a host; an IPv6 address without its brackets. */
+/**
+ * The bare name in a URL, a host with a port, or a host; an IPv6 address without its brackets, a name without the root's
+ * dot.
+ */
 function hostOf(given: unknown): string {
   if (typeof given !== 'string') return '';
   const host = URL.canParse(given) && given.includes('//') ? new URL(given).host : given;
-  return host.replace(/^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/, '$1$2').toLowerCase();
+  const name = host.replace(/^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/, '$1$2');
+  return name.replace(/\.$/, '').toLowerCase();
 }
