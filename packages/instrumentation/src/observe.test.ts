@@ -182,6 +182,15 @@ describe('a run', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('may be silent for ever where idleTimeoutMillis says so', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+    const { say } = script({ idleTimeoutMillis: Number.POSITIVE_INFINITY });
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    await vi.advanceTimersByTimeAsync(60 * 60_000);
+    say({ type: 'run.end', run: 'r', outcome: ok });
+    expect(tree()).toBe('invoke_agent scripted [session own-1] run.start');
+  });
+
   test('that is given up is told to its adapter, and ends also where that fails', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
     const abandon = vi.fn<(run: string) => void>((run) => {

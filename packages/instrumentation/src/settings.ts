@@ -59,6 +59,9 @@ export function providersOf({ tracerProvider, meterProvider, loggerProvider }: P
 const MAX_RUNS = 256;
 const IDLE_TIMEOUT = 30 * 60_000;
 
+/** The longest that a timer waits, 24 days; one that is to wait longer does not wait at all. Milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
 /** What an attachment works with, by a user's options. */
 export function settingsOf(
   options: RunOptions & { readonly stampOnly?: boolean },
@@ -83,7 +86,7 @@ export function settingsOf(
     aliases: options.alsoAs ?? [],
     environment: process.env['TURNKEEPER_SESSION_ID'],
     idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
-    late: { limit, deadlineMillis },
+    late: { limit, deadlineMillis: Math.min(deadlineMillis, LONGEST) },
   };
 }
 

@@ -62,6 +62,23 @@ describe('a span of anybody’s that ends before the id of its session is known'
     expect(leaving.sessions()).toEqual(['one -', 'invoke_agent scripted -']);
   });
 
+  test.each([Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 40])(
+    'waits as long as a timer can where it may wait for %d milliseconds',
+    async (lateDeadlineMillis) => {
+      fakeTimers();
+      const { leaving, world } = start();
+      const { tap, say } = script({ lateDeadlineMillis });
+      tap.run('r', [], () => {
+        say({ type: 'run.start', run: 'r' });
+        world.tracer.startSpan('one').end();
+      });
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(leaving.names()).toEqual([]);
+      say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+      expect(leaving.sessions()).toEqual(['one late-1', 'invoke_agent scripted late-1']);
+    },
+  );
+
   test('waits for 5 seconds and beside 511 others where nothing else is said', async () => {
     fakeTimers();
     const { leaving, world } = start();
