@@ -74,6 +74,22 @@ describe('a SessionContext', () => {
       expect(change).toThrow(TypeError);
     }
   });
+
+  test('may be of a subclass with fields of its own; the session’s stay as they are', () => {
+    class Tenant extends SessionContext {
+      readonly tenant = 't-1';
+      visits = 0;
+    }
+    const context = new Tenant({ sessionId: 'a', userId: 'u-7' });
+    context.visits += 1;
+    expect(find(attachSession({}, context))).toBe('a');
+    const fields = { sessionId: 'a', userId: 'u-7', tenant: 't-1', visits: 1 };
+    expect(Object.fromEntries(Object.entries(context))).toEqual(fields);
+    for (const name of ['sessionId', 'userId', 'previousId', 'applicationName', 'attributes']) {
+      expect(() => Object.assign(context, { [name]: 'b' })).toThrow(TypeError);
+      expect(() => Object.defineProperty(context, name, { value: 'b' })).toThrow(TypeError);
+    }
+  });
 });
 
 describe('an attached session', () => {

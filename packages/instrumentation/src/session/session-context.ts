@@ -18,11 +18,11 @@ const KEPT_ASIDE = Symbol.for('turnkeeper.sessionContexts');
 
 /**
  * The session of an execution object: attached to a class, an instance or a function, it is the session of every run
- * on it. Checked when it is made, and immutable.
+ * on it. Checked when it is made, and immutable; a subclass may have fields of its own.
  * @throws TurnkeeperError `invalid-session-context` for an id, a name or attributes that are no good.
  */
 export class SessionContext implements SessionOptions {
-  readonly sessionId: string;
+  declare readonly sessionId: string;
   declare readonly applicationName?: string;
   declare readonly previousId?: string;
   declare readonly userId?: string;
@@ -35,13 +35,12 @@ export class SessionContext implements SessionOptions {
     const details = readDetails(options, (name, wrong) => {
       throw invalid(name, wrong);
     });
-    this.sessionId = sessionId;
-    for (const [name, value] of Object.entries(details)) {
-      if (value !== undefined) Reflect.set(this, name, Object.freeze(value));
-      else if (Reflect.get(options, name) !== undefined) throw invalid(name, 'it is blank');
+    for (const [name, value] of Object.entries({ sessionId, ...details })) {
+      if (value === undefined && Reflect.get(options, name) !== undefined) throw invalid(name, 'it is blank');
+      // What was not given cannot be added either.
+      Object.defineProperty(this, name, { value: Object.freeze(value), enumerable: value !== undefined });
     }
     Object.defineProperty(this, IS_SESSION_CONTEXT, { value: true });
-    Object.freeze(this);
   }
 }
 
