@@ -9,6 +9,7 @@ import {
   type Span,
 } from '@opentelemetry/api';
 import { stampsOf } from '../record/session-attributes.ts';
+import { keptOn } from '../kept.ts';
 import { Ledger } from '../ledger.ts';
 import { say } from '../say.ts';
 import { Session, type SessionSource } from './session.ts';
@@ -48,16 +49,12 @@ const FRAME = createContextKey('turnkeeper.frame');
  * Carries the context where no context manager is registered: the platform's id must win there too. On the realm, by a
  * registered symbol, so that two copies of this package have one.
  */
-const ownStorage = sharedStorage();
-
-function sharedStorage(): AsyncLocalStorage<Context> {
-  const name = Symbol.for('turnkeeper.storage');
-  const existing: unknown = Reflect.get(globalThis, name);
-  if (existing instanceof AsyncLocalStorage) return existing;
-  const storage = new AsyncLocalStorage<Context>();
-  Reflect.defineProperty(globalThis, name, { value: storage });
-  return storage;
-}
+const ownStorage = keptOn(
+  globalThis,
+  Symbol.for('turnkeeper.storage'),
+  (value): value is AsyncLocalStorage<Context> => value instanceof AsyncLocalStorage,
+  () => new AsyncLocalStorage<Context>(),
+);
 
 export function frameIn(from: Context): Frame | undefined {
   if (from instanceof FramedContext) return from.frame;
