@@ -101,7 +101,7 @@ function attach<Target extends object, Native, State>(
   } catch (error) {
     // What is hooked by then does nothing any more; to try again would add to it.
     attachment.stop();
-    diag.error(`turnkeeper: ${adapter.name}: this target cannot be observed`, error);
+    unobserved(adapter, error);
   }
   return {
     runs: () => log.runs(),
