@@ -49,6 +49,16 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
   });
 
+  test.each(['127.0.0.1', 'localhost'])(
+    'says why nothing was exported to a collector at %s that is gone',
+    async (host) => {
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}:9`, OTEL_EXPORTER_OTLP_TIMEOUT: '500' };
+      const ended = await runNode([...register, app, 'conv-42', 'hello'], { env });
+      expect(ended).toMatchObject({ status: 0, stdout: 'hello\n' });
+      expect(ended.stderr).toMatch(/the last spans were not exported: .*ECONNREFUSED/);
+    },
+  );
+
   test('prints spans where OTEL_TRACES_EXPORTER says console', async () => {
     const ended = await runNode([...register, app, 'conv-42', 'hello'], {
       env: { OTEL_TRACES_EXPORTER: 'console', OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },

@@ -46,13 +46,19 @@ function requireSdk(): NodeJS.Require {
   );
 }
 
+/** Where a host has several addresses, and none answers, the error has no message but those of its attempts. */
+function wordsOf(error: unknown): string {
+  const [first = error] = error instanceof AggregateError ? error.errors : [];
+  return first instanceof Error ? first.message : String(first);
+}
+
 /** What is still in a batch leaves with the process. A signal that nobody else handles still ends it. */
 function shutDownAtTheEnd(sdk: Sdk): void {
   const shutDown = async (): Promise<void> => {
     try {
       await sdk.shutdown();
     } catch (error) {
-      warn(`the last spans were not exported: ${error instanceof Error ? error.message : String(error)}`);
+      warn(`the last spans were not exported: ${wordsOf(error)}`);
     }
   };
   process.once('beforeExit', () => void shutDown());

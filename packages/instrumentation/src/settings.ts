@@ -83,7 +83,8 @@ export function settingsOf(
       : new SpanRecorder({ ledger, listeners, tracer, content }),
     ledger,
     fallback: options.fallback ?? 'none',
-    aliases: options.alsoAs ?? [],
+    // A program without types may give one name alone.
+    aliases: [options.alsoAs ?? []].flat(),
     environment: process.env['TURNKEEPER_SESSION_ID'],
     idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
     late: { limit, deadlineMillis: Math.min(deadlineMillis, LONGEST) },

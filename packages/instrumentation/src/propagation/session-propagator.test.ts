@@ -110,6 +110,12 @@ describe('what goes out', () => {
     expect(to(other)).not.toHaveProperty('baggage');
   });
 
+  test('goes to a host that is named alone', () => {
+    const options = JSON.parse(JSON.stringify({ send: 'api.internal' }));
+    expect(sent({ 'server.address': 'api.internal' }, { options })).toHaveProperty('baggage', 'session.id=conv-42');
+    expect(sent({ 'server.address': 'evil.com' }, { options })).not.toHaveProperty('baggage');
+  });
+
   test('goes nowhere by entries of the list that are no host', () => {
     for (const host of ['', '.', '*', '*.']) {
       for (const address of ['.', 'evil.com', 'evil.com.']) {

@@ -65,7 +65,7 @@ export class SessionPropagator implements TextMapPropagator {
   readonly #next: TextMapPropagator;
 
   constructor({ send = [], accept = 'never', next = w3c }: SessionPropagatorOptions = {}) {
-    this.#send = send.map(hostOf);
+    this.#send = [send].flat().map(hostOf);
     this.#accept = accept;
     this.#next = next;
   }

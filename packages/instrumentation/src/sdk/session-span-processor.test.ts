@@ -121,6 +121,14 @@ describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
     });
   });
 
+  test.each([[['langfuse.session.id']], ['langfuse.session.id']])('writes the id under %j as well', (alsoAs) => {
+    const { tracer, capture } = open(JSON.parse(JSON.stringify({ alsoAs })));
+    withSession('conv-42', () => tracer.startSpan('POST').end());
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([
+      { 'session.id': 'conv-42', 'langfuse.session.id': 'conv-42' },
+    ]);
+  });
+
   test('writes the id under further names, and the conversation on every span, where that is asked for', () => {
     const { tracer, capture } = open({ alsoAs: ['langfuse.session.id'], conversationOnEverySpan: true });
     withSession('conv-42', () => {

@@ -43,6 +43,7 @@ export interface SessionSpanProcessorOptions {
 export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan extends object = object> {
   readonly #next: SpanProcessorLike<StartedSpan, EndedSpan> | undefined;
   readonly #options: SessionSpanProcessorOptions;
+  readonly #alsoAs: readonly string[] | undefined;
   readonly #late = new LateSessions();
   /** For open spans whose session's id is still to come: what stops waiting for it. */
   readonly #forget = new WeakMap<object, () => void>();
@@ -50,13 +51,15 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   constructor(next?: SpanProcessorLike<StartedSpan, EndedSpan>, options: SessionSpanProcessorOptions = {}) {
     this.#next = next;
     this.#options = options;
+    // A program without types may give one name alone.
+    this.#alsoAs = options.alsoAs && [options.alsoAs].flat();
   }
 
   onStart(span: StartedSpan, parentContext: Context): void {
     const session = sessionOf(parentContext);
     try {
       if (session) {
-        if (this.#options.alsoAs) session.alsoAs(this.#options.alsoAs);
+        if (this.#alsoAs) session.alsoAs(this.#alsoAs);
         if (session.isSettled) this.#stamp(span, session);
         else this.#stampLater(span, session);
         noteSession(span, session);
