@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { afterSettled, listenToMethod, methodWrapper, wrapMethod } from './wrap-method.ts';
@@ -58,6 +59,39 @@ describe.each([
     expect(Object.keys(adder)).toEqual(['calls']);
     undo?.();
     expect(Object.getOwnPropertyNames(adder)).toEqual(['calls']);
+  });
+
+  test('has all that others keep on it, and takes what they write', () => {
+    const add = async (): Promise<number> => 1;
+    const object = {
+      add: Object.assign((one: number): number => one, { path: '/add', calls: 0, [promisify.custom]: add }),
+    };
+    Object.defineProperty(object.add, 'seen', { get: () => original.calls });
+    const { add: original } = object;
+    const before = Object.getOwnPropertyDescriptors(original);
+    const undo = place(object);
+    expect(object.add).not.toBe(original);
+    expect(Object.getOwnPropertyDescriptors(object.add)).toEqual(before);
+    object.add.calls = 1;
+    Reflect.set(original, 'later', 2);
+    expect([original.calls, Reflect.get(object.add, 'seen'), Reflect.get(object.add, 'later')]).toEqual([1, 1, 2]);
+    undo?.();
+    expect(object.add).toBe(original);
+  });
+
+  test('that makes something with `new` does so as before', () => {
+    const made: unknown[] = [];
+    const object = {
+      add: class {
+        constructor() {
+          made.push(new.target.prototype);
+        }
+      },
+    };
+    const { add: original } = object;
+    place(object);
+    expect(new object.add()).toBeInstanceOf(original);
+    expect(made).toEqual([original.prototype]);
   });
 
   test('of a class is for all its objects, until it is undone', () => {

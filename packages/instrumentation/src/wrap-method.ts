@@ -28,13 +28,13 @@ export function listenToMethod(
   listener: (args: readonly unknown[]) => void,
 ): (() => void) | undefined {
   return place(object, name, (original) =>
-    inPlaceOf(original, function (this: unknown, ...args) {
+    inPlaceOf(original, (args, self) => {
       try {
         listener(args);
       } catch (error) {
         diag.error(FAILED, error);
       }
-      return Reflect.apply(original, this, args);
+      return Reflect.apply(original, self, args);
     }),
   );
 }
@@ -76,50 +76,54 @@ function place(object: object, name: PropertyKey, make: (original: Function) => 
   };
 }
 
-/** On a method that something stands around: what it is. */
-const AROUND: unique symbol = Symbol('turnkeeper.around');
+/** Of a method that something stands around: what it is. */
+const AROUND = Symbol('turnkeeper.around');
 
 /** What stands around the method that this object has of its own. */
 export function aroundOwn(object: object, name: string): Around | undefined {
   const own: unknown = Object.getOwnPropertyDescriptor(object, name)?.value;
-  return isSurrounded(own) ? own[AROUND] : undefined;
+  const around: unknown = isFunction(own) ? Reflect.get(own, AROUND) : undefined;
+  return isAround(around) ? around : undefined;
 }
 
-function isSurrounded(value: unknown): value is { readonly [AROUND]: Around } {
-  return isFunction(value) && AROUND in value;
+function isAround(value: unknown): value is Around {
+  return isFunction(value);
 }
 
 function surround(original: Function, around: Around): Function {
-  const replacement = inPlaceOf(original, function (this: unknown, ...args) {
+  const call = (args: unknown[], self: unknown): unknown => {
     let isDone = false;
     let value: unknown;
     let failed: { readonly error: unknown } | undefined;
     const proceed = (...given: unknown[]): unknown => {
       isDone = true;
       try {
-        return (value = Reflect.apply(original, this, given));
+        return (value = Reflect.apply(original, self, given));
       } catch (error) {
         failed = { error };
         throw error;
       }
     };
     try {
-      return around(proceed, args, this);
+      return around(proceed, args, self);
     } catch (error) {
       if (failed) throw failed.error;
       diag.error(FAILED, error);
-      return isDone ? value : Reflect.apply(original, this, args);
+      return isDone ? value : Reflect.apply(original, self, args);
     }
-  });
-  return Object.defineProperty(replacement, AROUND, { value: around });
+  };
+  return inPlaceOf(original, call, around);
 }
 
-/** Looks like the original to whoever looks at its name and its number of parameters. */
-function inPlaceOf(original: Function, replacement: (this: unknown, ...args: unknown[]) => unknown): Function {
-  const { name, length } = original;
-  return Object.defineProperties(replacement, {
-    name: { value: name, configurable: true },
-    length: { value: length, configurable: true },
+/** All but its calls is the original's: what others read of it, write on it, or make with `new`, now and later. */
+function inPlaceOf(
+  original: Function,
+  call: (args: unknown[], self: unknown) => unknown,
+  around?: Around,
+): Function {
+  return new Proxy(original, {
+    apply: (_original, self, args) => call(args, self),
+    get: (target, key, self): unknown => (key === AROUND ? around : Reflect.get(target, key, self)),
   });
 }
 
