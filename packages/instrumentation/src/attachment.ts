@@ -27,7 +27,7 @@ import { isSessionId } from './session/session-id.ts';
 import { sessionOfRun } from './session/session-of-run.ts';
 import type { LateLimits, Session } from './session/session.ts';
 import { isTracingSuppressed } from './suppression.ts';
-import { afterSettled } from './wrap-method.ts';
+import { afterCall } from './wrap-method.ts';
 
 /** What an attachment works with; the same for all attachments of one instrumentation. */
 export interface AttachmentSettings {
@@ -113,14 +113,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     if (this.#stopped || isTracingSuppressed(base)) return work();
     const run = this.#guard('run', () => this.#open(id, base, owners));
     if (!run) return work();
-    let result: T;
-    try {
-      result = runInContext(run.context, work);
-    } catch (error) {
-      this.#left(run);
-      throw error;
-    }
-    return afterSettled(result, () => this.#left(run));
+    return afterCall(
+      () => runInContext(run.context, work),
+      () => this.#left(run),
+    );
   }
 
   around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T {
@@ -145,7 +141,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       return stream;
     }
     if (!this.#guard('through', () => followStream(within, stream, done))) {
-      this.warn('a stream cannot be followed: it is frozen');
+      this.warn('a stream cannot be followed: it is frozen, or was given out before');
       done();
     }
     return stream;

@@ -1,41 +1,66 @@
 import type { Context } from '@opentelemetry/api';
-import { isObject } from './narrow.ts';
+import { isFunction, isObject } from './narrow.ts';
 import { runInContext } from './session/active-session.ts';
-import { afterSettled } from './wrap-method.ts';
+import { afterCall } from './wrap-method.ts';
 
 /** Called once a stream is over: read to its end, failed, or left by its reader. */
 export type StreamDone = (failure?: { readonly error: unknown }) => void;
 
-/** Makes every iteration of a lazy stream run in this context. Returns whether it could: not where it is frozen. */
-export function followStream(within: Context, stream: AsyncIterable<unknown>, done: StreamDone): boolean {
-  const iterate = stream[Symbol.asyncIterator].bind(stream);
-  const value = (): AsyncIterableIterator<unknown> => iteratorIn(within, runInContext(within, iterate), done);
-  return Reflect.defineProperty(stream, Symbol.asyncIterator, { value, configurable: true, writable: true });
-}
+/** How a stream is read and left. */
+const MEMBERS = [Symbol.asyncIterator, 'next', 'return', 'throw', Symbol.asyncDispose];
 
-/** Every step of the iteration runs in this context: a generator resumes in that of whoever asks for its next value. */
-function iteratorIn(
-  within: Context,
-  iterator: AsyncIterator<unknown>,
-  done: StreamDone,
-): AsyncIterableIterator<unknown> {
+/** Takes a step of a stream for whoever follows it. Without a step to take, nobody follows any more. */
+type Follower = (take?: () => unknown) => unknown;
+
+/** The streams and iterators that were wrapped, which is done once, and who follows each. */
+const followers = new WeakMap<object, Follower | undefined>();
+
+/**
+ * Makes the next reading of a lazy stream run in this context: a generator resumes in that of whoever asks for its next
+ * value. The stream and its iterator stay the objects that they are.
+ *
+ * Returns whether it could: not where the stream is frozen, nor where it is given out again before it was read: then
+ * nobody knows whose reading it will be, and it is followed no more.
+ */
+export function followStream(within: Context, stream: AsyncIterable<unknown>, done: StreamDone): boolean {
   let isOver = false;
   const over: StreamDone = (failure) => {
     if (!isOver) done(failure);
     isOver = true;
   };
-  const step = <T extends Promise<IteratorResult<unknown>>>(take: () => T): T =>
-    afterSettled(runInContext(within, take), (result, failure) => {
-      if (failure || (isObject(result) && Reflect.get(result, 'done'))) over(failure);
+  const follow = (object: object): boolean => {
+    const earlier = followers.get(object);
+    if (earlier) return !!earlier();
+    if (!followers.has(object) && !MEMBERS.every((name) => wrap(object, name))) return false;
+    followers.set(object, (take) => {
+      if (!take) return over();
+      if (isOver) return take();
+      return afterCall(
+        () => runInContext(within, take),
+        (result, failure) => {
+          if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
+          else if (result !== object && isFunction(Reflect.get(result, 'next'))) {
+            followers.set(object, undefined);
+            if (!follow(result)) over();
+          }
+        },
+      );
     });
-  const raise = iterator.throw?.bind(iterator);
-  return {
-    next: (...given) => step(() => iterator.next(...given)),
-    // Without one of its own, an iterator does not care that its reader leaves; the run does.
-    return: (value) => step(() => iterator.return?.(value) ?? Promise.resolve({ done: true, value })),
-    ...(raise && { throw: (error) => step(() => raise(error)) }),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    return true;
   };
+  return follow(stream);
 }
+
+function wrap(object: object, name: string | symbol): boolean {
+  // Without one of its own, an iterator does not care that its reader leaves; the run does.
+  const own: unknown = Reflect.get(object, name) ?? (name === 'return' && 'next' in object && leave);
+  if (!isFunction(own)) return true;
+  const value = (...given: unknown[]): unknown => {
+    const take = (): unknown => Reflect.apply(own, object, given);
+    const follow = followers.get(object);
+    return follow ? follow(take) : take();
+  };
+  return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
+}
+
+const leave = async (value: unknown): Promise<unknown> => ({ done: true, value });

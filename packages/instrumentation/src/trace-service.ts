@@ -117,8 +117,7 @@ class Service {
       this.#end(run, value);
       return value;
     }
-    const placed = this.#tap.through({ run }, value, (failure) => this.#end(run, undefined, failure));
-    return 'next' in placed ? placed[Symbol.asyncIterator]() : placed;
+    return this.#tap.through({ run }, value, (failure) => this.#end(run, undefined, failure));
   }
 
   #end(run: RunId, output: unknown, failure?: { readonly error: unknown }): void {

@@ -127,15 +127,25 @@ function inPlaceOf(
   });
 }
 
+/** Told how something went: what it gave, or that it failed. */
+type Done = (value: unknown, failure?: { readonly error: unknown }) => void;
+
+/** Calls back once `work` has thrown, or what it gives has settled. */
+export function afterCall<T>(work: () => T, done: Done): T {
+  try {
+    return afterSettled(work(), done);
+  } catch (error) {
+    done(undefined, { error });
+    throw error;
+  }
+}
+
 /**
  * Calls back once `result` has settled, at once if it is no promise. Returns what the caller gets instead: a derived
  * promise, so that a rejection nobody handles stays unhandled.
  */
-export function afterSettled<T>(result: T, done: (value: unknown, failure?: { readonly error: unknown }) => void): T;
-export function afterSettled(
-  result: unknown,
-  done: (value: unknown, failure?: { readonly error: unknown }) => void,
-): unknown {
+export function afterSettled<T>(result: T, done: Done): T;
+export function afterSettled(result: unknown, done: Done): unknown {
   if (!isThenable(result)) {
     done(result);
     return result;

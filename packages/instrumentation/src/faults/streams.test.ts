@@ -100,6 +100,129 @@ describe('a stream that is', () => {
   });
 });
 
+/** Tells whose work it is: each value is a span. */
+const shared = (): AsyncIterable<number> => ({ [Symbol.asyncIterator]: () => numbers() });
+const read = async (stream: AsyncIterable<unknown>): Promise<unknown[]> => {
+  const values: unknown[] = [];
+  for await (const value of stream) values.push(value);
+  return values;
+};
+const places = (): unknown[] => tracing.capture.spans.map(({ name, attributes }) => [name, attributes['session.id']]);
+
+describe('a stream that a service gives to more than one', () => {
+  test.each([
+    ['', shared],
+    [', a generator', numbers],
+  ])('very often is read as if it were traced once%s', async (_kind, make) => {
+    const stream = make();
+    const events = serve(() => stream);
+    for (let call = 0; call < 20_000; call += 1) events();
+    expect(await read(stream)).toEqual([0, 1, 2]);
+  });
+
+  test('is followed for each of them who reads it before the next one comes', async () => {
+    const stream = shared();
+    const events = serve(() => stream);
+    for (const session of ['conv-1', 'conv-2']) {
+      for await (const _value of withSession(session, events)) break;
+    }
+    expect(tree()).toBe([1, 2].map((id) => `invoke_agent service [session conv-${id}] run.start\n  SELECT`).join('\n'));
+  });
+
+  test.each([
+    ['', shared],
+    [', a generator', numbers],
+  ])('before any of them reads it belongs to whoever reads it%s', async (_kind, make) => {
+    const stream = make();
+    const events = serve(() => stream);
+    for (const session of ['conv-1', 'conv-2', 'conv-3']) withSession(session, events);
+    await withSession('conv-4', () => read(stream));
+    expect(places()).toEqual([
+      ...['conv-1', 'conv-2', 'conv-3'].map((session) => ['invoke_agent service', session]),
+      ...[1, 2, 3].map(() => ['SELECT', 'conv-4']),
+    ]);
+    expect(tree()).not.toContain('error');
+  });
+
+  test('may have one iterator for all of them', async () => {
+    const iterator = numbers();
+    const stream = { [Symbol.asyncIterator]: () => iterator };
+    const events = serve(() => stream);
+    for (let call = 0; call < 20_000; call += 1) events()[Symbol.asyncIterator]();
+    expect(await read(stream)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('an iterator that is followed', () => {
+  class Tokens implements AsyncIterableIterator<number> {
+    #left = 3;
+
+    get left(): number {
+      return this.#left;
+    }
+
+    async next(): Promise<IteratorResult<number>> {
+      this.#left -= 1;
+      return { done: this.#left < 0, value: this.#left };
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      this.#left = 0;
+    }
+
+    [Symbol.asyncIterator](): this {
+      return this;
+    }
+  }
+
+  test('is itself, and ends its run when it is disposed of', async () => {
+    const tokens = withSession(
+      'conv-1',
+      serve(() => new Tokens()),
+    );
+    expect(tokens).toBeInstanceOf(Tokens);
+    expect([await tokens.next(), tokens.left]).toEqual([{ done: false, value: 2 }, 2]);
+    expect(tracing.capture.spans).toEqual([]);
+    await tokens[Symbol.asyncDispose]();
+    const generator = withSession('conv-2', serve(numbers));
+    await generator.next();
+    await generator[Symbol.asyncDispose]();
+    expect(tree()).toBe(
+      'invoke_agent service [session conv-1] run.start\ninvoke_agent service [session conv-2] run.start\n  SELECT',
+    );
+  });
+
+  test('and has no way to be left gets one', async () => {
+    for await (const _value of withSession(
+      'conv-42',
+      serve(() => new Tokens()),
+    ))
+      break;
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+  });
+
+  test('and throws where it should promise ends its run with the error', () => {
+    const next = (): never => {
+      throw new RangeError('mine');
+    };
+    const stream = withSession(
+      'conv-42',
+      serve(() => ({ [Symbol.asyncIterator]: () => ({ next }) })),
+    );
+    expect(() => stream[Symbol.asyncIterator]().next()).toThrow(RangeError);
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start (error RangeError)');
+  });
+
+  test('ends its run when it is read, where it is frozen', async () => {
+    const stream = withSession(
+      'conv-42',
+      serve(() => ({ [Symbol.asyncIterator]: () => Object.freeze({ next: async () => ({ done: true, value: 1 }) }) })),
+    );
+    expect(await read(stream)).toEqual([]);
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+  });
+});
+
 describe('a stream that an adapter follows', () => {
   test.each([
     ['is frozen', () => Object.freeze({ [Symbol.asyncIterator]: () => numbers() })],
