@@ -81,8 +81,8 @@ export interface Tap<Native> {
   /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
   inside<T>(scope: Scope, work: () => T): T;
   /**
-   * The same for a lazy stream: every step of its iteration runs in this scope. `done` is called once, when the
-   * iteration has ended or failed, or its reader has left; at once where the stream cannot be followed.
+   * The same for a lazy stream: every step of its iteration runs in this scope, and is a sign of life. `done` is called
+   * once, when the iteration has ended or failed, or its reader has left; at once where the stream cannot be followed.
    */
   through<I extends AsyncIterable<unknown>>(
     scope: Scope,

@@ -140,7 +140,9 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       done();
       return stream;
     }
-    if (!this.#guard('through', () => followStream(within, stream, done))) {
+    const { run } = scope;
+    const alive = (): void => this.#receive({ type: 'run.progress', run }, this.#clock.now());
+    if (!this.#guard('through', () => followStream(within, stream, done, alive))) {
       this.warn('a stream cannot be followed: it is frozen, or was given out before');
       done();
     }

@@ -17,12 +17,17 @@ const followers = new WeakMap<object, Follower | undefined>();
 
 /**
  * Makes the next reading of a lazy stream run in this context: a generator resumes in that of whoever asks for its next
- * value. The stream and its iterator stay the objects that they are.
+ * value. `alive` is called at every step. The stream and its iterator stay the objects that they are.
  *
  * Returns whether it could: not where the stream is frozen, nor where it is given out again before it was read: then
  * nobody knows whose reading it will be, and it is followed no more.
  */
-export function followStream(within: Context, stream: AsyncIterable<unknown>, done: StreamDone): boolean {
+export function followStream(
+  within: Context,
+  stream: AsyncIterable<unknown>,
+  done: StreamDone,
+  alive: () => void,
+): boolean {
   let isOver = false;
   const over: StreamDone = (failure) => {
     if (!isOver) done(failure);
@@ -39,7 +44,8 @@ export function followStream(within: Context, stream: AsyncIterable<unknown>, do
         () => runInContext(within, take),
         (result, failure) => {
           if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
-          else if (result !== object && isFunction(Reflect.get(result, 'next'))) {
+          else if (result === object || !isFunction(Reflect.get(result, 'next'))) alive();
+          else {
             followers.set(object, undefined);
             if (!follow(result)) over();
           }

@@ -25,6 +25,11 @@ const numbers = async function* (): AsyncGenerator<number, string> {
 };
 const serve = <T extends object>(work: () => T, idleTimeoutMillis = 1_000): (() => T) =>
   traceService(work, { name: 'service', idleTimeoutMillis });
+const valuesOf = async (stream: AsyncIterable<unknown>): Promise<unknown[]> => {
+  const values: unknown[] = [];
+  for await (const value of stream) values.push(value);
+  return values;
+};
 const tree = (): string => tracing.capture.tree();
 
 describe('a stream that is', () => {
@@ -73,6 +78,20 @@ describe('a stream that is', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('read slowly goes on while it gives a value now and then', async () => {
+    vi.useFakeTimers();
+    const slow = async function* (): AsyncGenerator<number> {
+      for (let index = 0; index < 20; index += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield index;
+      }
+    };
+    const reading = valuesOf(withSession('conv-42', serve(slow, 200)));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await reading).toHaveLength(20);
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+  });
+
   test('no generator but an object of its own stays that object: a Readable, a ReadableStream, an SDK’s class', async () => {
     const made: object[] = [];
     const keep = <T extends object>(object: T): T => (made.push(object), object);
@@ -102,11 +121,6 @@ describe('a stream that is', () => {
 
 /** Tells whose work it is: each value is a span. */
 const shared = (): AsyncIterable<number> => ({ [Symbol.asyncIterator]: () => numbers() });
-const read = async (stream: AsyncIterable<unknown>): Promise<unknown[]> => {
-  const values: unknown[] = [];
-  for await (const value of stream) values.push(value);
-  return values;
-};
 const places = (): unknown[] => tracing.capture.spans.map(({ name, attributes }) => [name, attributes['session.id']]);
 
 describe('a stream that a service gives to more than one', () => {
@@ -117,7 +131,7 @@ describe('a stream that a service gives to more than one', () => {
     const stream = make();
     const events = serve(() => stream);
     for (let call = 0; call < 20_000; call += 1) events();
-    expect(await read(stream)).toEqual([0, 1, 2]);
+    expect(await valuesOf(stream)).toEqual([0, 1, 2]);
   });
 
   test('is followed for each of them who reads it before the next one comes', async () => {
@@ -136,7 +150,7 @@ describe('a stream that a service gives to more than one', () => {
     const stream = make();
     const events = serve(() => stream);
     for (const session of ['conv-1', 'conv-2', 'conv-3']) withSession(session, events);
-    await withSession('conv-4', () => read(stream));
+    await withSession('conv-4', () => valuesOf(stream));
     expect(places()).toEqual([
       ...['conv-1', 'conv-2', 'conv-3'].map((session) => ['invoke_agent service', session]),
       ...[1, 2, 3].map(() => ['SELECT', 'conv-4']),
@@ -149,7 +163,7 @@ describe('a stream that a service gives to more than one', () => {
     const stream = { [Symbol.asyncIterator]: () => iterator };
     const events = serve(() => stream);
     for (let call = 0; call < 20_000; call += 1) events()[Symbol.asyncIterator]();
-    expect(await read(stream)).toEqual([0, 1, 2]);
+    expect(await valuesOf(stream)).toEqual([0, 1, 2]);
   });
 });
 
@@ -218,7 +232,7 @@ describe('an iterator that is followed', () => {
       'conv-42',
       serve(() => ({ [Symbol.asyncIterator]: () => Object.freeze({ next: async () => ({ done: true, value: 1 }) }) })),
     );
-    expect(await read(stream)).toEqual([]);
+    expect(await valuesOf(stream)).toEqual([]);
     expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
   });
 });
