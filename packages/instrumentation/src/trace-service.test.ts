@@ -148,6 +148,59 @@ describe('a traced instance', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('runs until a promise of a class of its own settles, and gives that very promise', async () => {
+    class Request<T> extends Promise<T> {
+      static override get [Symbol.species](): PromiseConstructor {
+        return Promise;
+      }
+
+      cancel(): string {
+        return 'cancelled';
+      }
+    }
+    const request = new Request<string>((done) => done(Promise.resolve('answered')));
+    const failing = new Request<string>((_done, fail) => fail(new RangeError('mine')));
+    const service = traceService({ ask: () => request, fail: () => failing }, { name: 'client', session: 's' });
+    const asked = service.ask();
+    expect(asked).toBe(request);
+    expect([asked.cancel(), tracing.capture.spans]).toEqual(['cancelled', []]);
+    expect(await asked).toBe('answered');
+    await expect(service.fail()).rejects.toThrow('mine');
+    expect(errors()).toEqual([undefined, 'RangeError']);
+  });
+
+  test('ends its run when it gives a query that is done only where it is awaited, and leaves that to its caller', async () => {
+    const asked: string[] = [];
+    class Query {
+      readonly #sql: string;
+
+      constructor(sql: string) {
+        this.#sql = sql;
+      }
+
+      limit(rows: number): Query {
+        return new Query(`${this.#sql} limit ${rows}`);
+      }
+
+      // oxlint-disable-next-line unicorn/no-thenable
+      then(give: (rows: string) => void): void {
+        asked.push(this.#sql);
+        give('rows');
+      }
+
+      async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+        yield this.#sql;
+      }
+    }
+    const service = traceService({ find: () => new Query('select') }, { name: 'store', session: 's', content: 'all' });
+    const query = service.find();
+    expect(query).toBeInstanceOf(Query);
+    expect([errors(), asked]).toEqual([[undefined], []]);
+    expect(await query.limit(2)).toBe('rows');
+    expect(asked).toEqual(['select limit 2']);
+    expect(tracing.capture.spans[0]?.attributes).not.toHaveProperty('gen_ai.output.messages');
+  });
+
   test('cannot trace what can never change, and leaves it as it is', () => {
     const ask = (): string => 'asked';
     const service = traceService(Object.freeze({ ask }), { name: 'frozen' });

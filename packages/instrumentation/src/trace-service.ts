@@ -6,7 +6,7 @@ import type { ObserveOptions } from './observe.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
 import { isFunction, isObject } from './narrow.ts';
 import { sessionIdProblem } from './session/session-id.ts';
-import { isThenable } from './wrap-method.ts';
+import { afterCall } from './wrap-method.ts';
 
 export interface TraceServiceOptions extends ObserveOptions {
   /** What the service is called in its spans: `invoke_agent {name}`. 1 to 128 printable characters. */
@@ -24,7 +24,8 @@ interface ServiceNative {
  * are not traced, and its private members work.
  *
  * Instances made by a traced class are traced too. A call runs until its promise settles, and where it gives an
- * asynchronous stream, until that has been iterated.
+ * asynchronous stream, until that has been iterated. What can be read in ways that nobody sees (a web stream, a thenable
+ * that is no promise) is given as it is, and the call is over.
  * @throws TurnkeeperError `invalid-option` where the name is no good, or there is nothing that could be called.
  */
 export function traceService<T extends object>(executionObject: T, options: TraceServiceOptions): T {
@@ -96,35 +97,25 @@ class Service {
     const run = tap.mint();
     return tap.run(run, owners, () => {
       tap.deliver({ events: [{ type: 'run.start', run, agent, input: () => args }] });
-      const fail = (error: unknown): never => {
-        this.#end(run, undefined, { error });
-        throw error;
-      };
-      let result: unknown;
-      try {
-        result = work();
-      } catch (error) {
-        return fail(error);
-      }
-      return isThenable(result) ? result.then((value) => this.#pass(run, value), fail) : this.#pass(run, result);
+      return afterCall(work, (value, failure) => this.#pass(run, value, failure));
     });
   }
 
-  /** What the caller gets: the run of a stream is over when the stream is, or when its reader leaves. */
-  #pass(run: RunId, value: unknown): unknown {
-    // A ReadableStream can be read in ways that nobody sees.
-    if (!isStream(value) || value instanceof ReadableStream) {
-      this.#end(run, value);
-      return value;
-    }
-    return this.#tap.through({ run }, value, (failure) => this.#end(run, undefined, failure));
+  /** The run of a stream is over when the stream is, or when its reader leaves. */
+  #pass(run: RunId, value: unknown, failure: Failure | undefined): void {
+    if (isStream(value)) this.#tap.through({ run }, value, (broken) => this.#end(run, undefined, broken));
+    else this.#end(run, hasAny(value, [Symbol.asyncIterator, 'then']) ? undefined : value, failure);
   }
 
-  #end(run: RunId, output: unknown, failure?: { readonly error: unknown }): void {
+  #end(run: RunId, output: unknown, failure: Failure | undefined): void {
     const type = failure?.error instanceof Error ? failure.error.name : 'error';
     const outcome = failure ? ({ kind: 'error', type } as const) : ({ kind: 'ok' } as const);
     this.#tap.deliver({ events: [{ type: 'run.end', run, outcome, output: () => output }] });
   }
+}
+
+interface Failure {
+  readonly error: unknown;
 }
 
 function construct(constructor: Function, args: unknown[], newTarget: Function): object {
@@ -139,9 +130,14 @@ function isMethod(object: object, key: string | symbol): boolean {
   return own === undefined || own.configurable === true || own.writable === true;
 }
 
+/** Whether its reading can be followed: not that of a thenable or a web stream, which have other ways too. */
 function isStream(value: unknown): value is AsyncIterable<unknown> {
+  return hasAny(value, [Symbol.asyncIterator]) && !hasAny(value, ['then', 'getReader']);
+}
+
+function hasAny(value: unknown, names: readonly (string | symbol)[]): boolean {
   try {
-    return isObject(value) && Symbol.asyncIterator in value;
+    return isObject(value) && names.some((name) => name in value);
   } catch {
     // A proxy that lets nobody look at it: the caller gets it as it is.
     return false;

@@ -32,6 +32,35 @@ class Adder {
   }
 }
 
+/** As of an SDK: what is derived from it has none of its members. */
+class Request extends Promise<number> {
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  cancel(): string {
+    return 'cancelled';
+  }
+}
+
+/** As those of OpenAI: settled from the beginning, it reads its value when it is asked for. */
+class Answer extends Request {
+  readonly #work: Promise<number>;
+
+  constructor(work: Promise<number>) {
+    super((done) => done(0));
+    this.#work = work;
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable
+  override then<A, B>(
+    done?: ((value: number) => A | PromiseLike<A>) | null,
+    fail?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#work.then<A, B>(done, fail);
+  }
+}
+
 /** Ways to be at a method that fail of their own accord. */
 const failing = (..._given: unknown[]): never => {
   throw new Error('a bug of ours');
@@ -168,6 +197,37 @@ describe('what is done after a result', () => {
     await expect(afterSettled(Promise.resolve(2), see)).resolves.toBe(2);
     await expect(afterSettled(Promise.reject(mine), see)).rejects.toBe(mine);
     expect(seen).toEqual([1, 2, { error: mine }]);
+  });
+
+  test('is told of a promise that has more than a plain one by the side of it, and the caller gets that very one', async () => {
+    const seen: unknown[] = [];
+    const see = (value: unknown, failure?: { readonly error: unknown }): void => void seen.push(failure ?? value);
+    for (const make of [
+      (work: Promise<number>) => new Request((done) => done(work)),
+      (work: Promise<number>) => Object.assign(work, { cancel: () => 'cancelled' }),
+      (work: Promise<number>) => new Answer(work),
+    ]) {
+      const [good, bad] = [make(Promise.resolve(1)), make(Promise.reject(mine))];
+      expect(afterSettled(good, see)).toBe(good);
+      expect(afterSettled(bad, see)).toBe(bad);
+      expect(good.cancel()).toBe('cancelled');
+      expect(await good).toBe(1);
+      await expect(bad).rejects.toBe(mine);
+    }
+    expect(seen).toEqual([1, 2, 3].flatMap(() => [1, { error: mine }]));
+  });
+
+  test('is done at once for a thenable that is no promise, which is not asked for its value', async () => {
+    let asked = 0;
+    const query = {
+      where: () => query,
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: (give: (value: number) => void): void => give((asked += 1)),
+    };
+    const seen: unknown[] = [];
+    expect(afterSettled(query, (value) => seen.push(value))).toBe(query);
+    expect([seen, asked]).toEqual([[query], 0]);
+    expect(await query.where()).toBe(1);
   });
 
   test('is done at once for what lets nobody look whether it is a promise', () => {

@@ -141,32 +141,37 @@ export function afterCall<T>(work: () => T, done: Done): T {
 }
 
 /**
- * Calls back once `result` has settled, at once if it is no promise. Returns what the caller gets instead: a derived
- * promise, so that a rejection nobody handles stays unhandled.
+ * Calls back once `result` has settled, at once if it is no promise. Returns what the caller gets instead. For a plain
+ * promise that is a derived one, so that a rejection nobody handles stays unhandled. A promise that has members of its own,
+ * or of its class, is awaited beside the caller, who gets that very one. Any other thenable may do its work only when it
+ * is asked for its value: it is left alone, as no promise.
  */
 export function afterSettled<T>(result: T, done: Done): T;
 export function afterSettled(result: unknown, done: Done): unknown {
-  if (!isThenable(result)) {
+  const isPlain = isPlainPromise(result);
+  if (isPlain === undefined) {
     done(result);
     return result;
   }
-  return result.then(
+  const settled = Promise.resolve(result).then(
     (value) => {
       done(value);
       return value;
     },
     (error: unknown) => {
       done(undefined, { error });
-      throw error;
+      if (isPlain) throw error;
     },
   );
+  return isPlain ? settled : result;
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether one derived from this promise is all that it is; undefined for what is no promise. */
+function isPlainPromise(value: unknown): boolean | undefined {
   try {
-    return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+    if (value instanceof Promise) return value.constructor === Promise && Object.keys(value).length === 0;
   } catch {
     // A proxy that lets nobody look at it: the host gets it as it is.
-    return false;
   }
+  return undefined;
 }
