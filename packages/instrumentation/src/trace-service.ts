@@ -24,8 +24,8 @@ interface ServiceNative {
  * are not traced, and its private members work.
  *
  * Instances made by a traced class are traced too. A call runs until its promise settles, and where it gives an
- * asynchronous stream, until that has been iterated. What can be read in ways that nobody sees (a web stream, a thenable
- * that is no promise) is given as it is, and the call is over.
+ * asynchronous stream, until that has been iterated. What can be read in ways that nobody sees (a Node or web stream, a
+ * thenable that is no promise) is given as it is, and the call is over.
  * @throws TurnkeeperError `invalid-option` where the name is no good, or there is nothing that could be called.
  */
 export function traceService<T extends object>(executionObject: T, options: TraceServiceOptions): T {
@@ -130,9 +130,9 @@ function isMethod(object: object, key: string | symbol): boolean {
   return own === undefined || own.configurable === true || own.writable === true;
 }
 
-/** Whether its reading can be followed: not that of a thenable or a web stream, which have other ways too. */
+/** Whether its reading can be followed: not that of a thenable, a Node or a web stream, which have other ways too. */
 function isStream(value: unknown): value is AsyncIterable<unknown> {
-  return hasAny(value, [Symbol.asyncIterator]) && !hasAny(value, ['then', 'getReader']);
+  return hasAny(value, [Symbol.asyncIterator]) && !hasAny(value, ['then', 'on', 'getReader']);
 }
 
 function hasAny(value: unknown, names: readonly (string | symbol)[]): boolean {

@@ -1,5 +1,6 @@
 /** Streams that nobody reads to their end. */
 import { PassThrough, Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../session/active-session.ts';
@@ -90,6 +91,18 @@ describe('a stream that is', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     expect(await reading).toHaveLength(20);
     expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+  });
+
+  test('read by its events, as a Node stream may be, is no part of its run: that is over when the call is', async () => {
+    const readable = withSession(
+      'conv-42',
+      serve(() => Readable.from(['a', 'b'])),
+    );
+    const values: unknown[] = [];
+    readable.on('data', (value) => values.push(value));
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+    await finished(readable);
+    expect(values).toEqual(['a', 'b']);
   });
 
   test('no generator but an object of its own stays that object: a Readable, a ReadableStream, an SDK’s class', async () => {
