@@ -12,8 +12,12 @@ const MEMBERS = [Symbol.asyncIterator, 'next', 'return', 'throw', Symbol.asyncDi
 /** Takes a step of a stream for whoever follows it. Without a step to take, nobody follows any more. */
 type Follower = (take?: () => unknown) => unknown;
 
-/** The streams and iterators that were wrapped, which is done once, and who follows each. */
-const followers = new WeakMap<object, Follower | undefined>();
+/** On a stream or an iterator that was wrapped, which is done once: every copy of this package finds it. */
+const FOLLOWED = Symbol.for('turnkeeper.followed');
+
+interface Followed {
+  by: Follower | undefined;
+}
 
 /**
  * Makes the next reading of a lazy stream run in this context: a generator resumes in that of whoever asks for its next
@@ -34,10 +38,10 @@ export function followStream(
     isOver = true;
   };
   const follow = (object: object): boolean => {
-    const earlier = followers.get(object);
-    if (earlier) return !!earlier();
-    if (!followers.has(object) && !MEMBERS.every((name) => wrap(object, name))) return false;
-    followers.set(object, (take) => {
+    const followed = followedOf(object);
+    if (!followed) return false;
+    if (followed.by) return !!followed.by();
+    followed.by = (take) => {
       if (!take) return over();
       if (isOver) return take();
       return afterCall(
@@ -46,25 +50,38 @@ export function followStream(
           if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
           else if (result === object || !isFunction(Reflect.get(result, 'next'))) alive();
           else {
-            followers.set(object, undefined);
+            followed.by = undefined;
             if (!follow(result)) over();
           }
         },
       );
-    });
+    };
     return true;
   };
   return follow(stream);
 }
 
-function wrap(object: object, name: string | symbol): boolean {
+/** Wraps it, unless that was done before; undefined where it is frozen. */
+function followedOf(object: object): Followed | undefined {
+  const existing: unknown = Object.hasOwn(object, FOLLOWED) ? Reflect.get(object, FOLLOWED) : undefined;
+  if (isFollowed(existing)) return existing;
+  const followed: Followed = { by: undefined };
+  if (!MEMBERS.every((name) => wrap(object, name, followed))) return undefined;
+  Reflect.defineProperty(object, FOLLOWED, { value: followed });
+  return followed;
+}
+
+function isFollowed(value: unknown): value is Followed {
+  return isObject(value) && 'by' in value;
+}
+
+function wrap(object: object, name: string | symbol, followed: Followed): boolean {
   // Without one of its own, an iterator does not care that its reader leaves; the run does.
   const own: unknown = Reflect.get(object, name) ?? (name === 'return' && 'next' in object && leave);
   if (!isFunction(own)) return true;
   const value = (...given: unknown[]): unknown => {
     const take = (): unknown => Reflect.apply(own, object, given);
-    const follow = followers.get(object);
-    return follow ? follow(take) : take();
+    return followed.by ? followed.by(take) : take();
   };
   return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
 }

@@ -1,5 +1,4 @@
 import { diag } from '@opentelemetry/api';
-import { isThenable } from './wrap-method.ts';
 
 /** Writes to the diagnostic log. It is the user's: one that throws stops no work of the host's. */
 export function say(level: 'debug' | 'warn' | 'error', message: string, ...details: readonly unknown[]): void {
@@ -18,8 +17,8 @@ export function ask<T>(name: string, hook: () => T): T | undefined {
   const failed = (error: unknown): void => say('warn', `${name} threw`, error);
   try {
     const answer = hook();
-    if (!isThenable(answer)) return answer;
-    answer.then(undefined, failed);
+    if (!(answer instanceof Promise)) return answer;
+    answer.catch(failed);
   } catch (error) {
     failed(error);
   }

@@ -45,11 +45,11 @@ class Request extends Promise<number> {
 
 /** As those of OpenAI: settled from the beginning, it reads its value when it is asked for. */
 class Answer extends Request {
-  readonly #work: Promise<number>;
+  readonly #read: () => number;
 
-  constructor(work: Promise<number>) {
+  constructor(read: () => number) {
     super((done) => done(0));
-    this.#work = work;
+    this.#read = read;
   }
 
   // oxlint-disable-next-line unicorn/no-thenable
@@ -57,7 +57,7 @@ class Answer extends Request {
     done?: ((value: number) => A | PromiseLike<A>) | null,
     fail?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#work.then<A, B>(done, fail);
+    return Promise.resolve(this.#read()).then<A, B>(done, fail);
   }
 }
 
@@ -205,7 +205,6 @@ describe('what is done after a result', () => {
     for (const make of [
       (work: Promise<number>) => new Request((done) => done(work)),
       (work: Promise<number>) => Object.assign(work, { cancel: () => 'cancelled' }),
-      (work: Promise<number>) => new Answer(work),
     ]) {
       const [good, bad] = [make(Promise.resolve(1)), make(Promise.reject(mine))];
       expect(afterSettled(good, see)).toBe(good);
@@ -214,7 +213,17 @@ describe('what is done after a result', () => {
       expect(await good).toBe(1);
       await expect(bad).rejects.toBe(mine);
     }
-    expect(seen).toEqual([1, 2, 3].flatMap(() => [1, { error: mine }]));
+    expect(seen).toEqual([1, 2].flatMap(() => [1, { error: mine }]));
+  });
+
+  test('is done at once for a promise that reads its value when it is asked, and leaves that to the caller', async () => {
+    let read = 0;
+    const answer = new Answer(() => (read += 1));
+    const seen: unknown[] = [];
+    expect(afterSettled(answer, (value) => seen.push(value))).toBe(answer);
+    await Promise.resolve();
+    expect([seen, read]).toEqual([[answer], 0]);
+    expect(await answer).toBe(1);
   });
 
   test('is done at once for a thenable that is no promise, which is not asked for its value', async () => {

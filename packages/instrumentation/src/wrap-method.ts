@@ -116,11 +116,7 @@ function surround(original: Function, around: Around): Function {
 }
 
 /** All but its calls is the original's: what others read of it, write on it, or make with `new`, now and later. */
-function inPlaceOf(
-  original: Function,
-  call: (args: unknown[], self: unknown) => unknown,
-  around?: Around,
-): Function {
+function inPlaceOf(original: Function, call: (args: unknown[], self: unknown) => unknown, around?: Around): Function {
   return new Proxy(original, {
     apply: (_original, self, args) => call(args, self),
     get: (target, key, self): unknown => (key === AROUND ? around : Reflect.get(target, key, self)),
@@ -143,8 +139,8 @@ export function afterCall<T>(work: () => T, done: Done): T {
 /**
  * Calls back once `result` has settled, at once if it is no promise. Returns what the caller gets instead. For a plain
  * promise that is a derived one, so that a rejection nobody handles stays unhandled. A promise that has members of its own,
- * or of its class, is awaited beside the caller, who gets that very one. Any other thenable may do its work only when it
- * is asked for its value: it is left alone, as no promise.
+ * or of its class, is awaited beside the caller, who gets that very one. Any other thenable, and a promise whose class
+ * has a `then` of its own, may do its work only when it is asked for its value: it is left alone, as no promise.
  */
 export function afterSettled<T>(result: T, done: Done): T;
 export function afterSettled(result: unknown, done: Done): unknown {
@@ -153,7 +149,8 @@ export function afterSettled(result: unknown, done: Done): unknown {
     done(result);
     return result;
   }
-  const settled = Promise.resolve(result).then(
+  const settled = Promise.prototype.then.call(
+    result,
     (value) => {
       done(value);
       return value;
@@ -169,7 +166,8 @@ export function afterSettled(result: unknown, done: Done): unknown {
 /** Whether one derived from this promise is all that it is; undefined for what is no promise. */
 function isPlainPromise(value: unknown): boolean | undefined {
   try {
-    if (value instanceof Promise) return value.constructor === Promise && Object.keys(value).length === 0;
+    if (!(value instanceof Promise) || value.then !== Promise.prototype.then) return undefined;
+    return value.constructor === Promise && Object.keys(value).length === 0;
   } catch {
     // A proxy that lets nobody look at it: the host gets it as it is.
   }
