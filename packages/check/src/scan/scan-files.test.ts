@@ -135,6 +135,17 @@ describe('scanFiles', () => {
     expect(await scan([file], { workers: 1, start: startHere })).toEqual(await read([file]));
   });
 
+  it('takes more log events than a call takes arguments, in one line and in many', async () => {
+    const lineOf = (amount: number): string =>
+      JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: Array.from({ length: amount }, () => ({})) }] }] });
+    const lines = Array.from({ length: 150 }, () => lineOf(1_000));
+    const file = write([lineOf(150_000), ...lines, toOtlpLines(spansOf(turn('a')))].join('\n'));
+    for (const workers of [0, 1]) {
+      const { suspects } = await scanFiles([file], { workers, start: startHere });
+      expect(suspects.index.logs).toHaveLength(300_000);
+    }
+  });
+
   it.each(['', '\n \n', '{"resourceMetrics":[]}\n', '{"a":1}\n', '{"resourceSpans":[', 'hello'])(
     'refuses %j as reading everything does',
     async (content) => {

@@ -55,8 +55,8 @@ export async function scanFiles(
   for await (const rest of rests) {
     if (rest.isEmpty) throw emptyFile(files[number] ?? '');
     number += 1;
-    logs.push(...rest.logs);
-    metrics.push(...rest.metrics);
+    for (const log of rest.logs) logs.push(log);
+    for (const metric of rest.metrics) metrics.push(metric);
   }
   if (screen.seen === 0) throw withoutSpans(files);
   let wanted = screen.finish(metrics);

@@ -47,8 +47,8 @@ export async function scanRange(
       for (const batch of captureLine(textOf(memory.bytes, start, end, line, range), name, line, () => screen.seen)) {
         isEmpty = false;
         for (const span of batch.spans) screen.span(span);
-        logs.push(...batch.logs);
-        metrics.push(...batch.metrics);
+        for (const log of batch.logs) logs.push(log);
+        for (const metric of batch.metrics) metrics.push(metric);
       }
     },
   });

@@ -20,8 +20,8 @@ export async function captureFiles(
   const metrics: CapturedMetric[] = [];
   for await (const batch of readTraces(files)) {
     for (const span of batch.spans) spans.push(span);
-    logs.push(...batch.logs);
-    metrics.push(...batch.metrics);
+    for (const log of batch.logs) logs.push(log);
+    for (const metric of batch.metrics) metrics.push(metric);
     onProgress(spans.length);
   }
   if (spans.length > 0) return captureRecords({ spans, logs, metrics });

@@ -116,6 +116,16 @@ ${json}`,
     expect(index.metrics[0]?.series[0]?.['session.id']).toBe('conv-42');
   });
 
+  it('reads more log events and metrics of one request than a call takes arguments', async () => {
+    const logRecords = Array.from({ length: 200_000 }, () => ({}));
+    const metrics = Array.from({ length: 200_000 }, () => ({}));
+    const [resourceLogs, resourceMetrics] = [[{ scopeLogs: [{ logRecords }] }], [{ scopeMetrics: [{ metrics }] }]];
+    const { index } = await captureFiles([
+      write(JSON.stringify({ ...JSON.parse(json), resourceLogs, resourceMetrics })),
+    ]);
+    expect([index.logs.length, index.metrics.length]).toEqual([200_000, 200_000]);
+  });
+
   it("reads what Copilot's own exporter wrote", async () => {
     const recording = fileURLToPath(new URL('recordings/copilot-1.0.14.jsonl', import.meta.url));
     const capture = await captureFiles([recording]);

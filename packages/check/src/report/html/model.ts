@@ -127,8 +127,8 @@ function modelConversation(
   return {
     session: session ?? null,
     turns,
-    start: Math.min(...parts.map(({ start }) => start)),
-    end: Math.max(...parts.map(({ start, duration }) => start + duration)),
+    start: parts.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY),
+    end: parts.reduce((most, { start, duration }) => Math.max(most, start + duration), Number.NEGATIVE_INFINITY),
     spans: sum(parts.map(({ spans }) => spans.length)),
     inputTokens: sum(parts.map(({ inputTokens }) => inputTokens)),
     outputTokens: sum(parts.map(({ outputTokens }) => outputTokens)),

@@ -171,6 +171,11 @@ describe.skipIf(executablePath === undefined)('the report in a browser', { timeo
     expect(await page.locator('.row').count()).toBeLessThan(120);
   });
 
+  it('draws more parts along the time line than a call takes arguments', async () => {
+    const page = await open(await write(Array.from({ length: 130_000 }, () => other('GET'))));
+    expect(await page.locator('.strip button').count()).toBe(130_000);
+  });
+
   it.each(['light', 'dark'] as const)(
     'has colours for %s surroundings, and a button for the other ones',
     async (colorScheme) => {

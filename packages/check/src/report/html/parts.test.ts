@@ -34,6 +34,12 @@ describe('divideIntoParts', () => {
     ]);
   });
 
+  it('takes a span of the caller above two turns and more others than a call takes arguments', () => {
+    const others = Array.from({ length: 130_000 }, () => other('GET'));
+    const { index } = captureOf(other('batch', {}, [turn('a'), turn('b'), ...others]));
+    expect(divideIntoParts(index)).toHaveLength(130_003);
+  });
+
   it('has every span exactly once, whatever their parents are', () => {
     const spans = spansOf([other('a'), other('b'), other('c', { parent: 'missing' })], turn('a', {}, [chat()]));
     const [first, second, ...rest] = spans;

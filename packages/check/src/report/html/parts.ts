@@ -40,7 +40,7 @@ export function divideIntoParts(index: SpanIndex): readonly Part[] {
         kind: 'spans',
         spans: [{ span: top, depth: 0 }],
       });
-      waiting.push(...index.childrenOf(top).toReversed());
+      for (const child of index.childrenOf(top).toReversed()) waiting.push(child);
     } else {
       const [run] = runs;
       const kind = run === undefined ? 'spans' : run.isTurn ? 'turn' : 'task';

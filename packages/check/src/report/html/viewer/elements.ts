@@ -16,9 +16,15 @@ export function element(
 ): HTMLElement {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
+  fill(made, children);
   for (const [type, listener] of Object.entries(listeners)) made.addEventListener(type, listener);
   return made;
+}
+
+/** Puts children in place of those that an element has. One by one: a call takes only so many arguments. */
+export function fill(parent: HTMLElement, children: readonly Child[]): void {
+  parent.replaceChildren();
+  for (const child of children) parent.append(child);
 }
 
 /** A button that is told what to do. */

@@ -1,6 +1,6 @@
 import type { ConversationModel, PartModel, ReportModel, SpanModel } from '../model.ts';
 import { viewDetails, viewFindings } from './details-view.ts';
-import { badges, button, describeAmount, element, fact } from './elements.ts';
+import { badges, button, describeAmount, element, fact, fill } from './elements.ts';
 import { type Filter, viewList, viewStrip, viewTitle } from './list-view.ts';
 import { rowHeight, viewRow } from './row-view.ts';
 import { canClose, countFindings, layOutRows, positionAbove, type Row } from './rows.ts';
@@ -124,7 +124,7 @@ class Viewer {
       },
       open: (conversation) => this.#open(conversation),
     });
-    this.#list.replaceChildren(...items);
+    fill(this.#list, items);
   }
 
   #layOut(): void {
@@ -168,7 +168,7 @@ class Viewer {
           true,
         ),
     );
-    this.#strip.replaceChildren(...items);
+    fill(this.#strip, items);
   }
 
   #toggle(row: Row): void {
