@@ -146,6 +146,15 @@ describe('scanFiles', () => {
     }
   });
 
+  it('refuses an attribute that goes too deep as reading everything does', async () => {
+    const deep = '{"arrayValue":{"values":['.repeat(20_000) + ']}}'.repeat(20_000);
+    const line = toOtlpLines(spansOf(turn('a'))).replace('{"stringValue":"a"}', deep);
+    const file = write(`${toOtlpLines(spansOf(turn('b')))}${line}`);
+    const refusal = await outcome(scan([file]));
+    expect(refusal).toContain(`${file}:3: an attribute has more than 100 lists`);
+    expect(refusal).toBe(await outcome(read([file])));
+  });
+
   it.each(['', '\n \n', '{"resourceMetrics":[]}\n', '{"a":1}\n', '{"resourceSpans":[', 'hello'])(
     'refuses %j as reading everything does',
     async (content) => {

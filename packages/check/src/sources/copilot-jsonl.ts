@@ -2,6 +2,7 @@ import type { Batch } from '../signals.ts';
 import type { CapturedSpan, Place, SpanKind, SpanStatus } from '../span.ts';
 import { InputError } from './input-error.ts';
 import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
+import { requireShallow } from './nesting.ts';
 
 const kinds: readonly SpanKind[] = ['internal', 'server', 'client', 'producer', 'consumer'];
 const statuses: readonly SpanStatus[] = ['unset', 'ok', 'error'];
@@ -16,9 +17,10 @@ export function isCopilotRecord(record: JsonRecord): boolean {
  * What a line of Copilot's own file holds. It is no OTLP: one span or metric a line, as OpenTelemetry's JavaScript SDK
  * would print them.
  *
- * @throws InputError for a span without ids.
+ * @throws InputError for a span without ids, NestingError for an attribute that goes too deep.
  */
 export function captureCopilotRecord(record: JsonRecord, place: Place, order: number): Batch {
+  requireShallow(record);
   return {
     spans: record['type'] === 'span' ? [captureSpan(record, place, order)] : [],
     logs: [],

@@ -2,6 +2,7 @@ import type { Batch, CapturedLog, CapturedMetric } from '../signals.ts';
 import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
 import { InputError } from './input-error.ts';
 import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
+import { deepest, NestingError } from './nesting.ts';
 
 const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const kindNames = kinds.map((kind) => `SPAN_KIND_${kind.toUpperCase()}`);
@@ -22,7 +23,7 @@ export function isOtlpRequest(request: JsonRecord): boolean {
 /**
  * What an export request of OTLP holds, read from JSON; `order` is the position of its first span in the whole input.
  *
- * @throws InputError for a span without ids.
+ * @throws InputError for a span without ids, NestingError for an attribute that goes too deep.
  */
 export function captureOtlpRequest(request: JsonRecord, place: Place, order: number): Batch {
   const spans: CapturedSpan[] = [];
@@ -117,23 +118,32 @@ function captureLink(link: JsonRecord): readonly SpanLink[] {
   return [{ traceId, spanId, attributes: attributesOf(link['attributes']) }];
 }
 
-/** Attributes as OTLP lists them: `[{ key, value: { stringValue } }]`. */
-export function attributesOf(list: unknown): Attributes {
+/**
+ * Attributes as OTLP lists them: `[{ key, value: { stringValue } }]`.
+ *
+ * @throws NestingError for one that goes too deep.
+ */
+export function attributesOf(list: unknown, depth = 0): Attributes {
   // Names such as __proto__ become names like any other.
   return Object.fromEntries(
-    recordsOf(list).flatMap(({ key, value }) => (typeof key === 'string' ? [[key, valueOf(value)] as const] : [])),
+    recordsOf(list).flatMap(({ key, value }) =>
+      typeof key === 'string' ? [[key, valueOf(value, depth)] as const] : [],
+    ),
   );
 }
 
-function valueOf(value: unknown): unknown {
+function valueOf(value: unknown, depth: number): unknown {
+  if (depth > deepest) throw new NestingError();
   const any = recordOf(value);
   if ('stringValue' in any) return any['stringValue'];
   if ('boolValue' in any) return any['boolValue'];
   // A 64-bit integer is text in OTLP's JSON; some writers use a number.
   if ('intValue' in any) return Number(any['intValue']);
   if ('doubleValue' in any) return Number(any['doubleValue']);
-  if ('arrayValue' in any) return recordsOf(recordOf(any['arrayValue'])['values']).map(valueOf);
-  if ('kvlistValue' in any) return attributesOf(recordOf(any['kvlistValue'])['values']);
+  if ('arrayValue' in any) {
+    return recordsOf(recordOf(any['arrayValue'])['values']).map((inner) => valueOf(inner, depth + 1));
+  }
+  if ('kvlistValue' in any) return attributesOf(recordOf(any['kvlistValue'])['values'], depth + 1);
   return any['bytesValue'];
 }
 

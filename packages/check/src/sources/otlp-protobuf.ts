@@ -1,4 +1,5 @@
 import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import { deepest, NestingError } from './nesting.ts';
 import { ProtobufError, ProtobufReader } from './protobuf-reader.ts';
 
 const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
@@ -10,7 +11,7 @@ const isRemote = 0x200;
  * The spans of an `ExportTraceServiceRequest` of OTLP in protobuf. Field numbers are those of trace.proto and
  * common.proto in https://github.com/open-telemetry/opentelemetry-proto.
  *
- * @throws ProtobufError when the bytes are something else.
+ * @throws ProtobufError when the bytes are something else, NestingError for an attribute that goes too deep.
  */
 export function decodeTraceRequest(bytes: Buffer, place: Place, order: number): readonly CapturedSpan[] {
   const spans: CapturedSpan[] = [];
@@ -117,45 +118,46 @@ function decodeStatus(message: ProtobufReader): Pick<CapturedSpan, 'status' | 's
 }
 
 /** A message that lists attributes in one of its fields: a resource, a list of keys and values. */
-function decodeAttributes(message: ProtobufReader, listed: number): Attributes {
+function decodeAttributes(message: ProtobufReader, listed: number, depth = 0): Attributes {
   const attributes: Record<string, unknown> = Object.create(null);
   for (let field = message.field(); field !== 0; field = message.field()) {
-    if (field === listed) decodeAttribute(message.message(), attributes);
+    if (field === listed) decodeAttribute(message.message(), attributes, depth);
     else message.skip();
   }
   return attributes;
 }
 
-function decodeAttribute(message: ProtobufReader, attributes: Record<string, unknown>): void {
+function decodeAttribute(message: ProtobufReader, attributes: Record<string, unknown>, depth = 0): void {
   let key = '';
   let value: unknown;
   for (let field = message.field(); field !== 0; field = message.field()) {
     if (field === 1) key = message.text();
-    else if (field === 2) value = decodeValue(message.message());
+    else if (field === 2) value = decodeValue(message.message(), depth);
     else message.skip();
   }
   attributes[key] = value;
 }
 
-function decodeValue(message: ProtobufReader): unknown {
+function decodeValue(message: ProtobufReader, depth: number): unknown {
+  if (depth > deepest) throw new NestingError();
   let value: unknown;
   for (let field = message.field(); field !== 0; field = message.field()) {
     if (field === 1) value = message.text();
     else if (field === 2) value = message.unsigned() !== 0;
     else if (field === 3) value = message.integer();
     else if (field === 4) value = message.double();
-    else if (field === 5) value = decodeList(message.message());
-    else if (field === 6) value = decodeAttributes(message.message(), 1);
+    else if (field === 5) value = decodeList(message.message(), depth + 1);
+    else if (field === 6) value = decodeAttributes(message.message(), 1, depth + 1);
     else if (field === 7) value = message.hexadecimal();
     else message.skip();
   }
   return value;
 }
 
-function decodeList(message: ProtobufReader): readonly unknown[] {
+function decodeList(message: ProtobufReader, depth: number): readonly unknown[] {
   const values: unknown[] = [];
   for (let field = message.field(); field !== 0; field = message.field()) {
-    if (field === 1) values.push(decodeValue(message.message()));
+    if (field === 1) values.push(decodeValue(message.message(), depth));
     else message.skip();
   }
   return values;

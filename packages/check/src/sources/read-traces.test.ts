@@ -50,6 +50,41 @@ function delimited(message: Uint8Array): Buffer {
   return Buffer.concat([length, message]);
 }
 
+/** A field of a protobuf message that is a message, or text, itself. */
+function field(number: number, content: Uint8Array): Buffer {
+  const length: number[] = [];
+  for (let left = content.length; length.length === 0 || left > 0; left = Math.floor(left / 128)) {
+    length.push((left % 128) + (left >= 128 ? 128 : 0));
+  }
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), content]);
+}
+
+/** A request of one span with an attribute of so many lists, or maps, inside of one another: each way to write it. */
+function nested(levels: number, kind: 'lists' | 'maps'): readonly (readonly [string, string | Buffer])[] {
+  let [value, any, plain] = ['{"stringValue":"a"}', field(1, Buffer.from('a')), '"a"'];
+  for (let level = 0; level < levels; level += 1) {
+    if (kind === 'lists') {
+      value = `{"arrayValue":{"values":[${value}]}}`;
+      any = field(5, field(1, any));
+      plain = `[${plain}]`;
+    } else {
+      value = `{"kvlistValue":{"values":[{"key":"k","value":${value}}]}}`;
+      any = field(6, field(1, Buffer.concat([field(1, Buffer.from('k')), field(2, any)])));
+      plain = `{"k":${plain}}`;
+    }
+  }
+  const [traceId, spanId] = ['a'.repeat(32), 'b'.repeat(16)];
+  const ids = `"traceId":"${traceId}","spanId":"${spanId}"`;
+  const attribute = Buffer.concat([field(1, Buffer.from('deep')), field(2, any)]);
+  const span = [field(1, Buffer.from(traceId, 'hex')), field(2, Buffer.from(spanId, 'hex')), field(9, attribute)];
+  const own = `{${ids},"attributes":[{"key":"deep","value":${value}}]}`;
+  return [
+    ['JSON', `{"resourceSpans":[{"scopeSpans":[{"spans":[${own}]}]}]}`],
+    ['protobuf', field(1, field(2, field(2, Buffer.concat(span))))],
+    ['Copilot', `{"type":"span",${ids},"attributes":{"deep":${plain}}}`],
+  ];
+}
+
 /** What must be the same whichever way a span came. */
 function comparable(spans: readonly CapturedSpan[]): readonly object[] {
   const sorted = spans.toSorted((left, right) => (left.spanId < right.spanId ? -1 : 1));
@@ -141,6 +176,21 @@ ${json}`,
     `);
     expect(capture.index.metrics.map(({ name }) => name)).toContain('gen_ai.client.operation.duration');
     expect(capture.spans.every(({ start, end }) => start > 0n && end >= start)).toBe(true);
+  });
+
+  it.each(['lists', 'maps'] as const)('reads attributes of many %s inside of one another, to a limit', async (kind) => {
+    const [open, close] = kind === 'lists' ? ['[', ']'] : ['{"k":', '}'];
+    for (const [, content] of nested(90, kind)) {
+      const { spans } = await captureFiles([write(content)]);
+      expect(JSON.stringify(spans[0]?.attributes['deep'])).toBe(`${open.repeat(90)}"a"${close.repeat(90)}`);
+    }
+    for (const [format, content] of [...nested(101, kind), ...nested(10_000, kind)]) {
+      const file = write(content);
+      const place = format === 'protobuf' ? file : `${file}:1`;
+      expect(await failureOf(readTraces([file]))).toBe(
+        `${place}: an attribute has more than 100 lists or maps inside of one another. Record it as JSON text instead.`,
+      );
+    }
   });
 
   it('reads standard input', () => {

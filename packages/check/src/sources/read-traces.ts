@@ -6,6 +6,7 @@ import { captureCopilotRecord, isCopilotRecord } from './copilot-jsonl.ts';
 import { InputError } from './input-error.ts';
 import { isRecord } from './json.ts';
 import { splitLines } from './lines.ts';
+import { deepest, NestingError } from './nesting.ts';
 import { captureOtlpRequest, isOtlpRequest } from './otlp-json.ts';
 import { decodeTraceRequest } from './otlp-protobuf.ts';
 import { ProtobufError } from './protobuf-reader.ts';
@@ -117,9 +118,13 @@ function* captureValue(value: unknown, file: string, line: number | undefined, o
   // A document may be a list of requests.
   for (const record of Array.isArray(value) && value.length > 0 ? value : [value]) {
     if (!isRecord(record)) throw foreign(file, line, 'it is no object');
-    if (isOtlpRequest(record)) yield captureOtlpRequest(record, place, order());
-    else if (isCopilotRecord(record)) yield captureCopilotRecord(record, place, order());
-    else throw foreign(file, line, 'it has no "resourceSpans"');
+    try {
+      if (isOtlpRequest(record)) yield captureOtlpRequest(record, place, order());
+      else if (isCopilotRecord(record)) yield captureCopilotRecord(record, place, order());
+      else throw foreign(file, line, 'it has no "resourceSpans"');
+    } catch (error) {
+      throw error instanceof NestingError ? tooDeep(file, line) : error;
+    }
   }
 }
 
@@ -163,6 +168,7 @@ function decode(message: Buffer, file: string, order: number): Batch {
   try {
     return { spans: decodeTraceRequest(message, { file }, order), logs: [], metrics: [] };
   } catch (error) {
+    if (error instanceof NestingError) throw tooDeep(file, undefined);
     throw error instanceof ProtobufError ? brokenMessage(file) : error;
   }
 }
@@ -184,6 +190,14 @@ function brokenMessage(file: string): InputError {
     file,
     undefined,
     'this is neither JSON nor OTLP in protobuf, or it was cut off. Give a file of an OpenTelemetry collector, or the body of an export request.',
+  );
+}
+
+function tooDeep(file: string, line: number | undefined): InputError {
+  return new InputError(
+    file,
+    line,
+    `an attribute has more than ${deepest} lists or maps inside of one another. Record it as JSON text instead.`,
   );
 }
 
