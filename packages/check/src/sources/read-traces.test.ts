@@ -12,7 +12,7 @@ import type { CapturedSpan } from '../span.ts';
 import { collect, failureOf } from '../testing/collect.ts';
 import { temporaryFolder } from '../testing/folder.ts';
 import { captureFiles } from './capture-files.ts';
-import { readTraces } from './read-traces.ts';
+import { isJsonLines, readTraces } from './read-traces.ts';
 
 const directory = temporaryFolder();
 let files = 0;
@@ -104,6 +104,8 @@ describe('readTraces', () => {
     ['a JSON document over many lines', document],
     ['a list of requests', `[${json}]`],
     ['a document that begins with white space', `\n\t ${document}\n\n`],
+    ['a document with a break behind its first name', json.replace(':', ':\n')],
+    ['a document with a break before a comma', `[{}\n,${json}]`],
     ['a protobuf request body', protobuf],
     ["the collector's length-delimited protobuf", delimited(protobuf)],
     ["the collector's zstd-compressed protobuf", delimited(zstdCompressSync(protobuf))],
@@ -112,6 +114,23 @@ describe('readTraces', () => {
     ['gzip files one after another', Buffer.concat([gzipSync('\n'), gzipSync(json)])],
   ])('reads %s to the same spans that the SDK holds in memory', async (_, content) => {
     const { spans } = await captureFiles([write(content)]);
+    expect(comparable(spans)).toEqual(expected);
+  });
+
+  it('knows lines from a document by the whole of the first line, however long it is', async () => {
+    const long = (bytes: number, rest: string): string =>
+      `${'{"resourceSpans":[],"x":"'.padEnd(bytes - 1, 'x')}"${rest}`;
+    for (const [isLines, content] of [
+      [true, `${long((1 << 16) - 1, ',"y":1}')}\n${json}`],
+      [true, `\n${long(100_000, '}')}\n${json}`],
+      [true, `${long(100_000, ',"y":"[{')}\n${json}`],
+      [false, `[${long(100_000, '}')},\n${json}]`],
+      [false, `${long(100_000, '')}\n}`],
+      [false, document],
+    ] as const) {
+      expect(await isJsonLines(write(content))).toBe(isLines);
+    }
+    const { spans } = await captureFiles([write(`[${long(100_000, '}')},\n${json}]`)]);
     expect(comparable(spans)).toEqual(expected);
   });
 

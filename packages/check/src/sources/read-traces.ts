@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Batch } from '../signals.ts';
 import { ByteQueue } from './byte-queue.ts';
@@ -12,6 +13,8 @@ import { decodeTraceRequest } from './otlp-protobuf.ts';
 import { ProtobufError } from './protobuf-reader.ts';
 
 const zstdMagic = 0x28b52ffd;
+/** So many bytes show what a file holds. */
+const headBytes = 1024;
 /** A length-delimited message above this is no message. */
 const maximumMessage = 1 << 30;
 const lengthBytes = 4;
@@ -36,7 +39,7 @@ export async function* readTraces(files: readonly string[]): AsyncIterable<Batch
 async function* readFile(file: string, order: () => number): AsyncIterable<Batch> {
   const queue = new ByteQueue(readBytes(file));
   const name = nameOf(file);
-  const head = await queue.peek(1024);
+  const head = await queue.peek(headBytes);
   if (head.length === 0) throw emptyFile(name);
   if (isText(head)) yield* readJson(queue, name, order);
   else if (head[0] === 0x0a) yield* readRequest(queue, name, order);
@@ -57,7 +60,12 @@ async function* readJson(queue: ByteQueue, file: string, order: () => number): A
     const value = parse(text);
     if (value === undefined && isEmpty && opensDocument(text)) {
       const parts = [text];
-      for (let more = await lines.next(); more.done !== true; more = await lines.next()) parts.push(more.value.text);
+      let { length } = text;
+      for (let more = await lines.next(); more.done !== true; more = await lines.next()) {
+        parts.push(more.value.text);
+        length += more.value.text.length + 1;
+        if (length > constants.MAX_STRING_LENGTH) throw largeDocument(file);
+      }
       yield* captureDocument(parts.join('\n'), file, number, order);
       return;
     }
@@ -68,9 +76,18 @@ async function* readJson(queue: ByteQueue, file: string, order: () => number): A
   if (isEmpty) throw emptyFile(file);
 }
 
-/** Whether a line may be the first of a JSON text that goes on below it. */
+/** Whether a line may be the first of a JSON text that goes on below it: something is open at its end that is no text. */
 function opensDocument(line: string): boolean {
-  return /^\s*[[{]\s*$|^\s*[[{].*[[{,]\s*$/u.test(line);
+  if (!/^\s*[[{]/u.test(line)) return false;
+  let [depth, isQuoted] = [0, false];
+  for (let at = 0; at < line.length; at += 1) {
+    const character = line[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (isQuoted) at += character === '\\' ? 1 : 0;
+    else if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return depth > 0 && !isQuoted;
 }
 
 function parse(text: string): { readonly parsed: unknown } | undefined {
@@ -99,18 +116,14 @@ export function* captureLine(text: string, file: string, line: number, order: ()
   yield* captureValue(value.parsed, file, line, order);
 }
 
-/** Whether a file is text of which each line is a document of its own. */
+/** Whether a file is text of which each line is a document of its own, as its first line shows. */
 export async function isJsonLines(file: string): Promise<boolean> {
   const queue = new ByteQueue(readBytes(file));
-  const head = await queue.peek(1 << 16);
+  if (isText(await queue.peek(headBytes))) {
+    for await (const { text } of splitLines(queue.rest())) if (text.trim() !== '') return !opensDocument(text);
+  }
   await queue.close();
-  if (head.length === 0 || !isText(head)) return false;
-  const first =
-    head
-      .toString('utf8')
-      .split('\n')
-      .find((line) => line.trim() !== '') ?? '';
-  return !opensDocument(first);
+  return false;
 }
 
 function* captureValue(value: unknown, file: string, line: number | undefined, order: () => number): Iterable<Batch> {
@@ -182,6 +195,14 @@ function brokenLine(file: string, line: number): InputError {
     file,
     line,
     'this line is not JSON. Was the file cut off while it was written? Remove the line, or export again.',
+  );
+}
+
+function largeDocument(file: string): InputError {
+  return new InputError(
+    file,
+    undefined,
+    'this JSON document is too large to be read at once. Let the exporter write a request a line, as the file exporter of an OpenTelemetry collector does.',
   );
 }
 
