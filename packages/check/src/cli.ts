@@ -13,7 +13,7 @@ const help = `turnkeeper: checks that agent conversations stay on one session id
   turnkeeper report <file>…  write a page that shows the conversations, with each finding where it is
 
 Files are OTLP (JSON lines, a JSON document or protobuf, as a collector or an exporter writes it) or the lines of
-Copilot's own exporter; any of them may be compressed with gzip.
+Copilot's own exporter; any of them may be compressed with gzip or zstd.
 
 Options of check
   --format text|json|junit|github   how to print the result (default: text)

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { check } from '../check.ts';
 import { captureFiles } from '../sources/capture-files.ts';
+import { lengthOf } from '../sources/messages.ts';
 import { isJsonLines } from '../sources/read-traces.ts';
 import type { CapturedSpan } from '../span.ts';
 import { summarize } from '../summary.ts';
@@ -112,6 +113,22 @@ describe('scanFiles', () => {
       expect(await scan(names)).toEqual(await read(names));
       expect(await scan(names, { workers: 3 })).toEqual(await read(names));
     }
+  });
+
+  it.each([
+    ['gzip', (lines: readonly string[]) => gzipSync(lines.join('\n'))],
+    ['zstd', (lines: readonly string[]) => zstdCompressSync(lines.join('\n'))],
+    [
+      "the collector's zstd",
+      (lines: readonly string[]) =>
+        Buffer.concat(lines.map((line) => zstdCompressSync(line)).flatMap((packed) => [lengthOf(packed), packed])),
+    ],
+  ])('scans what is compressed: %s', async (_, pack) => {
+    const spans = spansOf(turn('a', {}, [chat(), tool({ session: null })]), turn('b'), turn('a'));
+    const file = write(pack(toOtlpLines(spans).trimEnd().split('\n')));
+    expect(await isJsonLines(file)).toBe(true);
+    expect((await scan([file]))[1]).toMatchObject([{ at: { file, line: 3 } }, { at: { file, line: 6 } }]);
+    expect(await scan([file])).toEqual(await read([file]));
   });
 
   it('notices what comes after a trace was closed', async () => {

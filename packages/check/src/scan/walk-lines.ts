@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readBytes, standardInput, unreadable } from '../sources/bytes.ts';
+import { packedHead, packingOf } from '../sources/unpack.ts';
 import type { ScanMemory } from './scan-memory.ts';
 
 const newline = 0x0a;
-const gzipMagic = 0x1f8b;
 /** Bytes, about: what is read again where something in it has to be. */
 const blockSize = 1 << 16;
 
@@ -29,8 +29,8 @@ export function isPlain(file: string): boolean {
   let descriptor = -1;
   try {
     descriptor = openSync(file, 'r');
-    const head = Buffer.alloc(2);
-    return readSync(descriptor, head, 0, 2, 0) < 2 || head.readUInt16BE() !== gzipMagic;
+    const head = Buffer.alloc(packedHead);
+    return packingOf(head.subarray(0, readSync(descriptor, head, 0, packedHead, 0))) === undefined;
   } catch {
     // Whoever reads it says in words what is wrong.
     return false;
@@ -40,7 +40,7 @@ export function isPlain(file: string): boolean {
 }
 
 /**
- * Shows the lines of a part of a file, plain or in gzip, to a visitor. All are read into one and the same memory.
+ * Shows the lines of a part of a file, plain or compressed, to a visitor. All are read into one and the same memory.
  *
  * @throws InputError when it cannot be read.
  */

@@ -109,7 +109,10 @@ describe('readTraces', () => {
     ['a protobuf request body', protobuf],
     ["the collector's length-delimited protobuf", delimited(protobuf)],
     ["the collector's zstd-compressed protobuf", delimited(zstdCompressSync(protobuf))],
+    ["the collector's zstd-compressed JSON", delimited(zstdCompressSync(json))],
     ['JSON lines in gzip', gzipSync(json)],
+    ['JSON lines in zstd', zstdCompressSync(json)],
+    ['protobuf in zstd', zstdCompressSync(protobuf)],
     ['protobuf in gzip', gzipSync(protobuf)],
     ['gzip files one after another', Buffer.concat([gzipSync('\n'), gzipSync(json)])],
   ])('reads %s to the same spans that the SDK holds in memory', async (_, content) => {
@@ -139,6 +142,9 @@ describe('readTraces', () => {
     expect(bodies.map(({ spans }) => spans.length)).toEqual([2, 2]);
     const messages = await collect(readTraces([write(Buffer.concat([delimited(protobuf), delimited(protobuf)]))]));
     expect(messages.flatMap(({ spans }) => spans.map(({ order }) => order))).toEqual([0, 1, 2, 3]);
+    const packed = delimited(zstdCompressSync(json));
+    const lines = await collect(readTraces([write(Buffer.concat([packed, packed]))]));
+    expect(lines.map(({ spans }) => spans[0]?.place?.line)).toEqual([1, 2]);
   });
 
   it('reads messages that are larger than a piece of the file', async () => {
@@ -225,6 +231,10 @@ ${json}`,
     ['bytes of something else', Buffer.from('\u0000\u0001\u0002\u0003hello')],
     ['protobuf of something else', Buffer.from([0x0a, 0x03, 0x12, 0x01, 0x08])],
     ['gzip that was cut off', gzipSync(json).subarray(0, -20)],
+    ['zstd that was cut off', zstdCompressSync(json).subarray(0, -20)],
+    ['zstd that was damaged', zstdCompressSync(json).fill(0xff, 40, 60)],
+    ['zstd behind zstd', Buffer.concat([zstdCompressSync(`${json}\n`), zstdCompressSync(json)])],
+    ['a compressed message that was cut off', delimited(zstdCompressSync(json)).subarray(0, -20)],
     ['a document that was cut off', document.slice(0, -20)],
     ['no byte', ''],
   ])('says in one line that it cannot read %s', async (_, content) => {

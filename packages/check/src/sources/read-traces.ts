@@ -1,5 +1,4 @@
 import { constants } from 'node:buffer';
-import { zstdDecompressSync } from 'node:zlib';
 import type { Batch } from '../signals.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { nameOf, readBytes } from './bytes.ts';
@@ -7,22 +6,21 @@ import { captureCopilotRecord, isCopilotRecord } from './copilot-jsonl.ts';
 import { InputError } from './input-error.ts';
 import { isRecord } from './json.ts';
 import { splitLines } from './lines.ts';
+import { readMessages } from './messages.ts';
 import { deepest, NestingError } from './nesting.ts';
 import { captureOtlpRequest, isOtlpRequest } from './otlp-json.ts';
 import { decodeTraceRequest } from './otlp-protobuf.ts';
 import { ProtobufError } from './protobuf-reader.ts';
 
-const zstdMagic = 0x28b52ffd;
 /** So many bytes show what a file holds. */
 const headBytes = 1024;
-/** A length-delimited message above this is no message. */
-const maximumMessage = 1 << 30;
-const lengthBytes = 4;
+/** A request above this is none; bytes. */
+const maximumRequest = 1 << 30;
 
 /**
  * What some files hold, one after another; `-` is standard input. Understands OTLP as JSON lines or one JSON document
  * (ids in hexadecimal or base64), OTLP in protobuf as request bodies or as the collector's length-delimited messages,
- * and the JSON lines of Copilot's own exporter; any of them compressed with gzip.
+ * and the JSON lines of Copilot's own exporter; any of them compressed with gzip or zstd.
  *
  * @throws InputError at the first thing that is none of these, and for an empty file.
  */
@@ -150,31 +148,15 @@ async function* readRequest(queue: ByteQueue, file: string, order: () => number)
       length += (byte & 0x7f) * factor;
       if (byte < 0x80) break;
     }
-    const message = head[0] === 0x0a && length <= maximumMessage ? await queue.take(position + 1 + length) : undefined;
+    const message = head[0] === 0x0a && length <= maximumRequest ? await queue.take(position + 1 + length) : undefined;
     if (message === undefined) throw brokenMessage(file);
     yield decode(message, file, order());
   }
 }
 
-/** The collector's file exporter with `format: proto`: each message behind its length, in four bytes, big-endian. */
+/** The collector's file exporter with `format: proto`. */
 async function* readDelimited(queue: ByteQueue, file: string, order: () => number): AsyncIterable<Batch> {
-  for (let head = await queue.take(lengthBytes); head !== undefined; head = await queue.take(lengthBytes)) {
-    const length = head.readUInt32BE();
-    const message = length <= maximumMessage ? await queue.take(length) : undefined;
-    if (message === undefined) throw brokenMessage(file);
-    yield decode(unpack(message, file), file, order());
-  }
-  if ((await queue.peek(1)).length > 0) throw brokenMessage(file);
-}
-
-/** With `compression: zstd` the collector packs each message by itself. */
-function unpack(message: Buffer, file: string): Buffer {
-  if (message.length < lengthBytes || message.readUInt32BE() !== zstdMagic) return message;
-  try {
-    return zstdDecompressSync(message);
-  } catch {
-    throw brokenMessage(file);
-  }
+  for await (const message of readMessages(queue, () => brokenMessage(file))) yield decode(message, file, order());
 }
 
 function decode(message: Buffer, file: string, order: number): Batch {
