@@ -1,10 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { writeSpans as writeLargeFile } from '../bench/write-spans.ts';
+import { check } from './check.ts';
+import { reportJson } from './report/json.ts';
+import { captureFiles } from './sources/capture-files.ts';
 import type { CapturedSpan } from './span.ts';
+import { summarize } from './summary.ts';
 import { temporaryFolder } from './testing/folder.ts';
 import { toOtlpLines } from './testing/otlp.ts';
 import { captureOf, chat, spansOf, tool, turn } from './testing/spans.ts';
@@ -37,6 +42,11 @@ function write(text: string): string {
 
 function writeSpans(spans: readonly CapturedSpan[]): string {
   return write(toOtlpLines(spans));
+}
+
+function linkToItself(): string {
+  symlinkSync('ring', join(directory, 'ring'));
+  return 'ring';
 }
 
 const good = [turn('conv-42', { label: '1' }, [chat(), tool()]), turn('b'), turn('conv-42', { links: ['1'] })];
@@ -146,22 +156,61 @@ describe('turnkeeper check', () => {
     );
   });
 
-  it('says the same of a file that is large enough to be scanned as of the same spans from standard input', async () => {
-    const file = 'large.jsonl';
-    await writeLargeFile(join(directory, file), 60_000);
-    const argv = ['--format', 'json', '--rule', 'turns-linked=error'];
-    const scanned = turnkeeper('check', file, ...argv);
-    const input = readFileSync(join(directory, file));
-    const { status, stdout } = spawnSync(process.execPath, [bin, 'check', '-', ...argv], {
-      input,
-      encoding: 'utf8',
-      maxBuffer: 1 << 30,
-    });
-    expect([scanned.status, status]).toEqual([1, 1]);
-    expect(scanned.stdout).toBe(stdout.replaceAll('"standard input"', `"${file}"`));
-    expect(turnkeeper('check', file, ...argv, '--workers', '2').stdout).toBe(scanned.stdout);
-    expect(JSON.parse(scanned.stdout)).toMatchObject({ spans: 60_000, turns: 6_000 });
-  }, 60_000);
+  it('says of a large input what reading all of it says, however it comes, and holds little of it', async () => {
+    const [file, temporary] = [join(directory, 'large.jsonl'), join(directory, 'temporary')];
+    mkdirSync(temporary);
+    await writeLargeFile(file, 60_000);
+    const input = readFileSync(file);
+    const [gzip, zstd] = [gzipSync(input), zstdCompressSync(input)];
+    writeFileSync(`${file}.gz`, gzip);
+    writeFileSync(`${file}.zst`, zstd);
+    const everything = await captureFiles([file]);
+    const findings = check(everything, { levels: { 'turns-linked': 'error' } });
+    const said = reportJson(summarize(everything), findings);
+    expect(JSON.parse(said)).toMatchObject({ spans: 60_000, turns: 6_000 });
+    for (const [argv, name, piped] of [
+      [[file], file],
+      [[file, '--workers', '2'], file],
+      [[`${file}.gz`], `${file}.gz`],
+      [[`${file}.zst`], `${file}.zst`],
+      [['-'], 'standard input', input],
+      [['-', '--workers', '2'], 'standard input', input],
+      [['-'], 'standard input', gzip],
+      [['-'], 'standard input', zstd],
+    ] as const) {
+      // All of these spans need twice as much.
+      const node = ['--max-old-space-size=48', bin, 'check', '--format', 'json', '--rule', 'turns-linked=error'];
+      const env = { PATH: process.env['PATH'], TMPDIR: temporary };
+      const options = { input: piped ?? '', env, encoding: 'utf8', maxBuffer: 1 << 30 } as const;
+      const { status, stdout, stderr } = spawnSync(process.execPath, [...node, ...argv], options);
+      expect([status, stderr]).toEqual([1, '']);
+      expect(stdout).toBe(said.replaceAll(JSON.stringify(file), JSON.stringify(name)));
+    }
+    expect(readdirSync(temporary)).toEqual([]);
+  }, 120_000);
+
+  it('says where there is no room for a large standard input, and takes a small one', () => {
+    const env = { PATH: process.env['PATH'], TMPDIR: join(directory, 'nowhere') };
+    const run = (input: string | Buffer): Outcome =>
+      spawnSync(process.execPath, [bin, 'check', '-'], { input, env, encoding: 'utf8' });
+    const line = toOtlpLines(spansOf(...good));
+    expect(run(line).status).toBe(0);
+    expect(run(gzipSync(line)).status).toBe(0);
+    expect(run(line + ' '.repeat(16_000_000))).toEqual(
+      expect.objectContaining({
+        status: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/^turnkeeper: standard input: there is too much of it .* \(ENOENT\)\. .*\n$/u),
+      }),
+    );
+  });
+
+  it('reads a pipe that is given by its path', () => {
+    const file = writeSpans(spansOf(...good));
+    const command = `gzip -c ${file} | "${process.execPath}" "${bin}" check /dev/stdin`;
+    const { status, stdout } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
+    expect([status, stdout]).toEqual([0, expect.stringContaining('7 spans in 3 traces checked: nothing wrong')]);
+  });
 
   it('is coloured for a terminal only', () => {
     expect(turnkeeper('check', writeSpans(spansOf(...good))).stdout).not.toContain('\u001b');
@@ -176,6 +225,8 @@ describe('turnkeeper check', () => {
     ],
     ['a foreign file', () => write('{"a":1}\n'), /^turnkeeper: traces-\d+\.jsonl:1: this is JSON, but not OTLP/u],
     ['no span', () => write('{"resourceMetrics":[]}\n'), /^turnkeeper: traces-\d+\.jsonl: there is not a single span/u],
+    ['a ring of links', () => linkToItself(), /^turnkeeper: ring: this file cannot be read \(ELOOP\)\./u],
+    ['a name that is too long', () => 'x'.repeat(300), /^turnkeeper: x+: this file cannot be read \(ENAMETOOLONG\)\./u],
     ['a file that is not there', () => 'nowhere.jsonl', /^turnkeeper: nowhere\.jsonl: there is no such file\./u],
   ])('exits with 2 and one line for %s', (_, file, line) => {
     const { status, stdout, stderr } = turnkeeper('check', file());

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
 import { check, type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
@@ -10,6 +9,8 @@ import { reportText } from '../report/text.ts';
 import type { Level, Rule } from '../rule.ts';
 import { scanFiles } from '../scan/scan-files.ts';
 import { workersFor } from '../scan/scan-workers.ts';
+import { type Input, isCompressed, sizeOf } from '../sources/bytes.ts';
+import { keepInputs, largeFrom } from '../sources/keep-inputs.ts';
 import { isJsonLines } from '../sources/read-traces.ts';
 import { captureClickHouse, type ClickHouseTable } from '../sources/clickhouse.ts';
 import { queryByHttp } from '../sources/clickhouse/http.ts';
@@ -20,8 +21,6 @@ import { levelOf, readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 
-/** Bytes. Below, everything fits into memory many times over. */
-const largeFrom = 16_000_000;
 const formats = ['text', 'json', 'junit', 'github'] as const;
 type Format = (typeof formats)[number];
 
@@ -74,34 +73,27 @@ interface Material {
 
 async function readFiles({ files, workers }: FileSource, stderr: Streams['stderr']): Promise<Material> {
   const progress = createProgress(stderr);
+  using kept = await keepInputs(files);
+  const { inputs } = kept;
   try {
-    const size = sizeOf(files);
-    if (size >= largeFrom && (await areLines(files))) {
+    const size = inputs.reduce((sum, input) => sum + sizeOf(input), 0);
+    // How large something is that is compressed shows when it is unpacked. The findings are the same.
+    const isLarge = size >= largeFrom || inputs.some(isCompressed);
+    if (isLarge && (await areLines(inputs))) {
       const options = { onProgress: progress.show, workers: workers ?? workersFor(size) };
-      const { suspects, summary } = await scanFiles(files, options);
+      const { suspects, summary } = await scanFiles(inputs, options);
       return { capture: suspects, summary };
     }
-    const capture = await captureFiles(files, progress.show);
+    const capture = await captureFiles(inputs, progress.show);
     return { capture, summary: summarize(capture) };
   } finally {
     progress.clear();
   }
 }
 
-/** How large some files are; 0 where that is not known of one. Large ones had better be scanned: the findings are the same. */
-function sizeOf(files: readonly string[]): number {
-  let size = 0;
-  for (const file of files) {
-    const found = statSync(file, { throwIfNoEntry: false });
-    if (found === undefined || !found.isFile()) return 0;
-    size += found.size;
-  }
-  return size;
-}
-
-/** Whether files are of the kind that can be scanned. */
-async function areLines(files: readonly string[]): Promise<boolean> {
-  for (const file of files) if (!(await isJsonLines(file))) return false;
+/** Whether inputs are of the kind that can be scanned. */
+async function areLines(inputs: readonly Input[]): Promise<boolean> {
+  for (const input of inputs) if (!(await isJsonLines(input))) return false;
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { nameOf } from '../sources/bytes.ts';
+import { type Input, nameOf } from '../sources/bytes.ts';
 import { captureLine } from '../sources/read-traces.ts';
 import type { CapturedSpan } from '../span.ts';
 import type { Block } from './blocks.ts';
@@ -19,7 +19,7 @@ interface Stretch extends FileRange {
 
 /** The spans of some traces, in the order of the input. Only the blocks that they are in are read again. */
 export async function readSuspects(
-  files: readonly string[],
+  files: readonly Input[],
   screen: Screen,
   wanted: ReadonlySet<number>,
 ): Promise<readonly CapturedSpan[]> {
@@ -57,10 +57,10 @@ export async function readSuspects(
 }
 
 /** What has to be read to see all spans of some traces. */
-function* stretchesOf(files: readonly string[], screen: Screen, wanted: ReadonlySet<number>): Iterable<Stretch> {
+function* stretchesOf(files: readonly Input[], screen: Screen, wanted: ReadonlySet<number>): Iterable<Stretch> {
   const { blocks } = screen;
-  const known = new Map<string, boolean>();
-  const isWhole = (file: string): boolean => {
+  const known = new Map<Input, boolean>();
+  const isWhole = (file: Input): boolean => {
     const whole = known.get(file) ?? !isPlain(file);
     known.set(file, whole);
     return whole;
@@ -85,7 +85,7 @@ function* stretchesOf(files: readonly string[], screen: Screen, wanted: Readonly
   }
 }
 
-function toStretch(first: Block, end: Block | undefined, file: string, isWhole: boolean): Stretch {
+function toStretch(first: Block, end: Block | undefined, file: Input, isWhole: boolean): Stretch {
   const lines = { from: first.line, to: end?.line ?? Number.POSITIVE_INFINITY };
   return isWhole
     ? { file, spans: first.spans, lines, from: 0, to: Number.POSITIVE_INFINITY }

@@ -1,6 +1,6 @@
 import { type Capture, captureRecords } from '../capture.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
-import { nameOf } from '../sources/bytes.ts';
+import { type Input, nameOf } from '../sources/bytes.ts';
 import { InputError } from '../sources/input-error.ts';
 import type { CapturedSpan } from '../span.ts';
 import { turnsOf } from '../span-index.ts';
@@ -41,7 +41,7 @@ export type FileRest = Omit<RangeRest, 'lines'>;
  * @throws InputError when a file cannot be read, and when there is not a single span in all of them.
  */
 export async function scanFiles(
-  files: readonly string[],
+  files: readonly Input[],
   { onProgress = () => {}, patience = 100_000, workers = 0, start = startWorker }: ScanOptions = {},
 ): Promise<ScanResult> {
   const screen = new Screen({ patience });
@@ -84,7 +84,7 @@ export async function scanFiles(
 }
 
 async function* scanHere(
-  files: readonly string[],
+  files: readonly Input[],
   screen: Screen,
   onProgress: (spans: number) => void,
 ): AsyncIterable<FileRest> {
@@ -105,7 +105,7 @@ function linkedFrom(spans: readonly CapturedSpan[], screen: Screen, wanted: Read
   return all.size === wanted.size ? all : screen.complete(all);
 }
 
-function emptyFile(file: string): InputError {
+function emptyFile(file: Input): InputError {
   return new InputError(
     nameOf(file),
     undefined,
@@ -113,7 +113,7 @@ function emptyFile(file: string): InputError {
   );
 }
 
-function withoutSpans(files: readonly string[]): InputError {
+function withoutSpans(files: readonly Input[]): InputError {
   return new InputError(
     files.map(nameOf).join(', '),
     undefined,

@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { type Input, sizeOf } from '../sources/bytes.ts';
 import { type PartAnswer, type PartTask, showPart } from './scan-part.ts';
 import { type NumberedRange, type RangeRest, scanRange } from './scan-range.ts';
 import type { Screen } from './screen.ts';
@@ -41,7 +41,7 @@ export function workersFor(bytes: number): number {
  * @throws InputError for the first line, in that order, that cannot be read.
  */
 export async function* scanInWorkers(
-  files: readonly string[],
+  files: readonly Input[],
   screen: Screen,
   { workers, patience, onProgress, start }: WorkerOptions,
 ): AsyncIterable<Omit<RangeRest, 'lines'>> {
@@ -84,8 +84,8 @@ async function answerOf(thread: PartThread): Promise<PartAnswer> {
 }
 
 /** Parts of about the same size, in the order of the input. What is compressed is one part. */
-function splitFiles(files: readonly string[], parts: number): readonly NumberedRange[] {
-  const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+function splitFiles(files: readonly Input[], parts: number): readonly NumberedRange[] {
+  const sizes = files.map(sizeOf);
   const step = Math.max(Math.ceil(sizes.reduce((sum, size) => sum + size, 0) / parts), 1);
   return files.flatMap((file, number) => {
     const count = isPlain(file) ? Math.max(Math.round((sizes[number] ?? 0) / step), 1) : 1;

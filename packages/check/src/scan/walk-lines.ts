@@ -1,6 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { readBytes, standardInput, unreadable } from '../sources/bytes.ts';
-import { packedHead, packingOf } from '../sources/unpack.ts';
+import { type Input, isCompressed, pathOf, readBytes, unreadable } from '../sources/bytes.ts';
 import type { ScanMemory } from './scan-memory.ts';
 
 const newline = 0x0a;
@@ -9,7 +8,7 @@ const blockSize = 1 << 16;
 
 /** A part of a file: the lines that begin from one byte up to another. What is compressed is one part. */
 export interface FileRange {
-  readonly file: string;
+  readonly file: Input;
   readonly from: number;
   readonly to: number;
   /** The number of its first line; default 1. */
@@ -23,20 +22,9 @@ export interface LineVisitor {
   line(start: number, end: number, line: number): void;
 }
 
-/** Whether a file can be read from anywhere: it is there, and not compressed. */
-export function isPlain(file: string): boolean {
-  if (file === standardInput) return false;
-  let descriptor = -1;
-  try {
-    descriptor = openSync(file, 'r');
-    const head = Buffer.alloc(packedHead);
-    return packingOf(head.subarray(0, readSync(descriptor, head, 0, packedHead, 0))) === undefined;
-  } catch {
-    // Whoever reads it says in words what is wrong.
-    return false;
-  } finally {
-    if (descriptor !== -1) closeSync(descriptor);
-  }
+/** Whether an input can be read from anywhere: it is a file that is there, and not compressed. */
+export function isPlain(input: Input): boolean {
+  return pathOf(input) !== undefined && isCompressed(input) === false;
 }
 
 /**
@@ -46,8 +34,9 @@ export function isPlain(file: string): boolean {
  */
 export async function walkLines(range: FileRange, memory: ScanMemory, visitor: LineVisitor): Promise<void> {
   const cutter = new LineCutter(range, memory, visitor);
-  if (isPlain(range.file)) {
-    walkPlain(range, memory, cutter);
+  const path = isPlain(range.file) ? pathOf(range.file) : undefined;
+  if (path !== undefined) {
+    walkPlain(path, range, memory, cutter);
     return;
   }
   for await (const piece of readBytes(range.file)) {
@@ -61,10 +50,10 @@ export async function walkLines(range: FileRange, memory: ScanMemory, visitor: L
 }
 
 /** Without waiting: reading what the system has read ahead is not worth a way to another thread and back. */
-function walkPlain({ file, from }: FileRange, memory: ScanMemory, cutter: LineCutter): void {
+function walkPlain(path: string, { file, from }: FileRange, memory: ScanMemory, cutter: LineCutter): void {
   // The byte before says whether a line begins here.
   let position = Math.max(from - 1, 0);
-  const descriptor = openSync(file, 'r');
+  const descriptor = openSync(path, 'r');
   try {
     for (;;) {
       const { bytes } = memory;
@@ -79,7 +68,7 @@ function walkPlain({ file, from }: FileRange, memory: ScanMemory, cutter: LineCu
   }
 }
 
-function readPiece(descriptor: number, bytes: Buffer, at: number, position: number, file: string): number {
+function readPiece(descriptor: number, bytes: Buffer, at: number, position: number, file: Input): number {
   try {
     return readSync(descriptor, bytes, at, bytes.length - at, position);
   } catch (error) {

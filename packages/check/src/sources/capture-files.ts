@@ -1,7 +1,7 @@
 import { type Capture, captureRecords } from '../capture.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
 import type { CapturedSpan } from '../span.ts';
-import { nameOf } from './bytes.ts';
+import { type Input, nameOf } from './bytes.ts';
 import { InputError } from './input-error.ts';
 import { readTraces } from './read-traces.ts';
 
@@ -12,7 +12,7 @@ import { readTraces } from './read-traces.ts';
  * @throws InputError when a file cannot be read, and when there is not a single span in all of them.
  */
 export async function captureFiles(
-  files: readonly string[],
+  files: readonly Input[],
   onProgress: (spans: number) => void = () => {},
 ): Promise<Capture> {
   const spans: CapturedSpan[] = [];

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import type { Batch } from '../signals.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { nameOf, readBytes } from './bytes.ts';
+import { type Input, nameOf, readBytes } from './bytes.ts';
 import { captureCopilotRecord, isCopilotRecord } from './copilot-jsonl.ts';
 import { InputError } from './input-error.ts';
 import { isRecord } from './json.ts';
@@ -24,7 +24,7 @@ const maximumRequest = 1 << 30;
  *
  * @throws InputError at the first thing that is none of these, and for an empty file.
  */
-export async function* readTraces(files: readonly string[]): AsyncIterable<Batch> {
+export async function* readTraces(files: readonly Input[]): AsyncIterable<Batch> {
   let order = 0;
   for (const file of files) {
     for await (const batch of readFile(file, () => order)) {
@@ -34,7 +34,7 @@ export async function* readTraces(files: readonly string[]): AsyncIterable<Batch
   }
 }
 
-async function* readFile(file: string, order: () => number): AsyncIterable<Batch> {
+async function* readFile(file: Input, order: () => number): AsyncIterable<Batch> {
   const queue = new ByteQueue(readBytes(file));
   const name = nameOf(file);
   const head = await queue.peek(headBytes);
@@ -115,7 +115,7 @@ export function* captureLine(text: string, file: string, line: number, order: ()
 }
 
 /** Whether a file is text of which each line is a document of its own, as its first line shows. */
-export async function isJsonLines(file: string): Promise<boolean> {
+export async function isJsonLines(file: Input): Promise<boolean> {
   const queue = new ByteQueue(readBytes(file));
   if (isText(await queue.peek(headBytes))) {
     for await (const { text } of splitLines(queue.rest())) if (text.trim() !== '') return !opensDocument(text);
