@@ -13,7 +13,7 @@ import { type Input, isCompressed, sizeOf } from '../sources/bytes.ts';
 import { keepInputs, largeFrom } from '../sources/keep-inputs.ts';
 import { isJsonLines } from '../sources/read-traces.ts';
 import { captureClickHouse, type ClickHouseTable } from '../sources/clickhouse.ts';
-import { queryByHttp } from '../sources/clickhouse/http.ts';
+import { queryByHttp, serverName } from '../sources/clickhouse/http.ts';
 import { InputError } from '../sources/input-error.ts';
 import { captureFiles } from '../sources/capture-files.ts';
 import { summarize, type Summary } from '../summary.ts';
@@ -101,7 +101,7 @@ async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: St
   const { suspects, summary, isCut } = await captureClickHouse(queryByHttp(address), table);
   if (summary.spans === 0) {
     throw new InputError(
-      address,
+      serverName(address),
       undefined,
       'there is not a single span in the table, or in the time asked for, so nothing was checked.',
     );

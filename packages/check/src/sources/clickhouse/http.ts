@@ -1,5 +1,5 @@
 import { InputError } from '../input-error.ts';
-import { isRecord, type JsonRecord } from '../json.ts';
+import { isRecord, stringOf } from '../json.ts';
 import type { ClickHouseQuery } from '../clickhouse.ts';
 
 /** How long a query may take; milliseconds. */
@@ -12,18 +12,11 @@ const patience = 300_000;
  * @throws InputError for an address that is none; the query it gives rejects with one where the server does not answer.
  */
 export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = process.env): ClickHouseQuery {
-  if (!URL.canParse(address)) {
-    throw new InputError(
-      address,
-      undefined,
-      'this is no address of a ClickHouse server, such as http://localhost:8123.',
-    );
-  }
-  const url = new URL(address);
-  const user = decodeURIComponent(url.username) || environment['CLICKHOUSE_USER'];
-  const password = decodeURIComponent(url.password) || environment['CLICKHOUSE_PASSWORD'];
-  [url.username, url.password] = ['', ''];
+  const url = parseAddress(address);
   const name = url.origin;
+  const user = decode(url.username, name) || environment['CLICKHOUSE_USER'];
+  const password = decode(url.password, name) || environment['CLICKHOUSE_PASSWORD'];
+  [url.username, url.password] = ['', ''];
   url.searchParams.set('default_format', 'JSONEachRow');
   const headers = {
     ...(user === undefined ? {} : { 'X-ClickHouse-User': user }),
@@ -43,18 +36,73 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
         `the server does not answer (${describe(cause)}). Is it running, and is this its HTTP port?`,
       );
     }
-    if (!response.ok) throw new InputError(name, undefined, `the server refuses the query: ${firstLine(text)}`);
+    if (!response.ok) throw refusal(name, text);
     return text
       .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => parseRow(line, name));
+      .filter((line) => line.trim() !== '')
+      .map((line) => {
+        const row = parse(line);
+        if (isRecord(row) && failureIn(row) === undefined) return row;
+        throw describeAnswer(name, text, row);
+      });
   };
 }
 
-function parseRow(line: string, name: string): JsonRecord {
-  const row: unknown = JSON.parse(line);
-  if (isRecord(row)) return row;
-  throw new InputError(name, undefined, 'the server answers with something else than rows.');
+/**
+ * How a server is called in errors: its address without user, password and parameters.
+ *
+ * @throws InputError for an address that is none.
+ */
+export function serverName(address: string): string {
+  return parseAddress(address).origin;
+}
+
+function parseAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  // Whatever is before the last @ may be a password, even where no address can be made of the rest.
+  const shown = address.replace(/^(\w+:\/\/)?.*@/su, '$1').replace(/[?#].*$/su, '');
+  throw new InputError(shown, undefined, 'this is no address of a ClickHouse server, such as http://localhost:8123.');
+}
+
+function decode(part: string, name: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new InputError(
+      name,
+      undefined,
+      'the user or the password in the address has a "%" that begins no escape. Write it as %25.',
+    );
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Since 23.9 a server that fails when it has begun to answer says so in a row: https://github.com/ClickHouse/clickhouse-js/issues/332 */
+function failureIn(row: unknown): string | undefined {
+  return isRecord(row) && Object.keys(row).length === 1 ? stringOf(row['exception']) : undefined;
+}
+
+/** What is wrong with an answer that is not rows alone. Older servers, and some newer ones, write a failure behind the rows. */
+function describeAnswer(name: string, text: string, row: unknown): InputError {
+  const failure = failureIn(row) ?? /^Code: \d.*/mu.exec(text)?.[0];
+  if (failure !== undefined) return refusal(name, failure);
+  return new InputError(
+    name,
+    undefined,
+    `the server answers with something else than rows (${firstLine(text)}). Is this the HTTP port of a ClickHouse?`,
+  );
+}
+
+function refusal(name: string, failure: string): InputError {
+  return new InputError(name, undefined, `the server refuses the query: ${firstLine(failure)}`);
 }
 
 function describe(error: unknown): string {
@@ -63,5 +111,5 @@ function describe(error: unknown): string {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0]?.slice(0, 300) ?? '';
+  return text.trimStart().split('\n', 1)[0]?.trimEnd().slice(0, 300) ?? '';
 }
