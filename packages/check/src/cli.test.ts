@@ -225,6 +225,11 @@ describe('turnkeeper check', () => {
     ],
     ['a foreign file', () => write('{"a":1}\n'), /^turnkeeper: traces-\d+\.jsonl:1: this is JSON, but not OTLP/u],
     ['no span', () => write('{"resourceMetrics":[]}\n'), /^turnkeeper: traces-\d+\.jsonl: there is not a single span/u],
+    [
+      'a name that begins a line',
+      () => '\n::stop-commands::a',
+      /^turnkeeper: \\u000a::stop-commands::a: there is no such file\./u,
+    ],
     ['a ring of links', () => linkToItself(), /^turnkeeper: ring: this file cannot be read \(ELOOP\)\./u],
     ['a name that is too long', () => 'x'.repeat(300), /^turnkeeper: x+: this file cannot be read \(ENAMETOOLONG\)\./u],
     ['a file that is not there', () => 'nowhere.jsonl', /^turnkeeper: nowhere\.jsonl: there is no such file\./u],

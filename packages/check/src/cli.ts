@@ -3,6 +3,7 @@ import { checkCommand } from './commands/check.ts';
 import { reportCommand } from './commands/report.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { InputError } from './sources/input-error.ts';
+import { printable } from './tree.ts';
 
 const help = `turnkeeper: checks that agent conversations stay on one session id
 
@@ -61,7 +62,7 @@ export async function main(argv: readonly string[], streams: Streams = process):
       command === undefined ? 'no command was given.' : `there is no command ${JSON.stringify(command)}.`,
     );
   } catch (error) {
-    streams.stderr.write(`${describe(error)}\n`);
+    streams.stderr.write(`${printable(describe(error))}\n`);
     return 2;
   }
 }

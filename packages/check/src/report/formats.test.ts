@@ -4,6 +4,7 @@ import { rules } from '../rules/index.ts';
 import { summarize } from '../summary.ts';
 import { captureOf, chat, turn } from '../testing/spans.ts';
 import { reportGithub } from './github.ts';
+import { reportJson } from './json.ts';
 import { reportJunit } from './junit.ts';
 import { reportText } from './text.ts';
 
@@ -27,18 +28,18 @@ describe('reportJunit', () => {
       <testsuites name="turnkeeper" tests="3" failures="1" errors="0" skipped="0">
         <testsuite name="turnkeeper" tests="3" failures="1" errors="0" skipped="0">
           <testcase classname="turnkeeper" name="every-span-stamped">
-            <failure type="every-span-stamped" message="Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id. (and 1 more)">Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+            <failure type="every-span-stamped" message="Span &quot;&lt;b&gt;&amp;\\u0000&quot; carries no session.id. (and 1 more)">Span &quot;&lt;b&gt;&amp;\\u0000&quot; carries no session.id.
       why: Why, 100%.
       fix: Fix.
       at: a,b:c.jsonl:3 trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span bbbbbbbbbbbbbbbb
 
-      Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+      Span &quot;&lt;b&gt;&amp;\\u0000&quot; carries no session.id.
       why: Why, 100%.
       fix: Fix.
       at: a,b:c.jsonl:3 trace aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span bbbbbbbbbbbbbbbb</failure>
           </testcase>
           <testcase classname="turnkeeper" name="turns-linked">
-            <system-out>Span &quot;&lt;b&gt;&amp;�&quot; carries no session.id.
+            <system-out>Span &quot;&lt;b&gt;&amp;\\u0000&quot; carries no session.id.
       why: Why, 100%.
       fix: Fix.
       at: trace t span s</system-out>
@@ -48,6 +49,25 @@ describe('reportJunit', () => {
       </testsuites>
       "
     `);
+    // XML has no way to write this.
+    expect(reportJunit([first!], [{ ...finding, what: '\uD800' }])).toContain('message="\uFFFD"');
+  });
+});
+
+describe('each format', () => {
+  it('lets nothing that a trace says begin a line, which a log may take for a command', () => {
+    const evil = '\n::stop-commands::a\r::stop-commands::b';
+    const found: Finding = { ...finding, what: evil, at: { traceId: evil, spanId: evil, file: evil } };
+    const summary = { sessions: 1, turns: 1, spans: 1, traces: 1 };
+    for (const report of [
+      reportText(summary, [found], { colors: false }),
+      reportGithub([found]),
+      reportJunit([first!], [found, { ...found, severity: 'warn' }]),
+      reportJson(summary, [found]),
+    ]) {
+      expect(report).toContain('::stop-commands::');
+      expect(report).not.toMatch(/[\n\r]\s*::stop-commands/u);
+    }
   });
 });
 

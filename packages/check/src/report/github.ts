@@ -15,7 +15,7 @@ function describe({ rule, severity, what, why, fix, at }: Finding): string {
     ...(at.line === undefined ? [] : [`line=${at.line}`]),
     `title=${escapeProperty(rule)}`,
   ];
-  const message = `${printable(what)}\n${why}\n${fix}\ntrace ${at.traceId} span ${at.spanId}`;
+  const message = `${printable(what)}\n${why}\n${fix}\ntrace ${printable(at.traceId)} span ${printable(at.spanId)}`;
   return `::${severity === 'error' ? 'error' : 'warning'} ${properties.join(',')}::${escapeMessage(message)}\n`;
 }
 

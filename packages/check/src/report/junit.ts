@@ -1,5 +1,6 @@
 import type { Finding } from '../check.ts';
 import type { Rule } from '../rule.ts';
+import { printable } from '../tree.ts';
 
 /** A check's result as JUnit XML: a test case for each rule that was applied, failed where it found an error. */
 export function reportJunit(applied: readonly Rule[], findings: readonly Finding[]): string {
@@ -29,7 +30,8 @@ function describeCase(rule: Rule, findings: readonly Finding[]): TestCase {
   const warnings = findings.filter(({ severity }) => severity === 'warn');
   if (findings.length === 0) return { failed: false, lines: [`${head}/>`] };
   const [first] = errors;
-  const message = errors.length > 1 ? `${first?.what} (and ${errors.length - 1} more)` : (first?.what ?? '');
+  const what = printable(first?.what ?? '');
+  const message = errors.length > 1 ? `${what} (and ${errors.length - 1} more)` : what;
   return {
     failed: errors.length > 0,
     lines: [
@@ -49,8 +51,9 @@ function describeCase(rule: Rule, findings: readonly Finding[]): TestCase {
 function describe(findings: readonly Finding[]): string {
   return findings
     .map(({ what, why, fix, at }) => {
-      const file = at.file === undefined ? '' : `${at.file}${at.line === undefined ? '' : `:${at.line}`} `;
-      return `${what}\nwhy: ${why}\nfix: ${fix}\nat: ${file}trace ${at.traceId} span ${at.spanId}`;
+      const file = at.file === undefined ? '' : `${printable(at.file)}${at.line === undefined ? '' : `:${at.line}`} `;
+      const place = `${file}trace ${printable(at.traceId)} span ${printable(at.spanId)}`;
+      return `${printable(what)}\nwhy: ${why}\nfix: ${fix}\nat: ${place}`;
     })
     .join('\n\n');
 }

@@ -36,7 +36,10 @@ function describeGroup(group: readonly Finding[], paint: Paint): string {
   const { sign, style } = marks[first.severity];
   const places = group.slice(0, shownPlaces).flatMap(({ what, at }) => {
     const file = at.file === undefined ? '' : `${printable(at.file)}${at.line === undefined ? '' : `:${at.line}`}  `;
-    return [`  ${printable(what)}`, paint('dim', `    at  ${file}trace ${at.traceId}  span ${at.spanId}`)];
+    return [
+      `  ${printable(what)}`,
+      paint('dim', `    at  ${file}trace ${printable(at.traceId)}  span ${printable(at.spanId)}`),
+    ];
   });
   const hidden = group.length - shownPlaces;
   return [

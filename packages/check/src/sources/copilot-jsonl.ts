@@ -1,5 +1,6 @@
 import type { Batch } from '../signals.ts';
-import type { CapturedSpan, Place, SpanKind, SpanStatus } from '../span.ts';
+import type { CapturedSpan, Place, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import { idOf } from './ids.ts';
 import { InputError } from './input-error.ts';
 import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
 import { requireShallow } from './nesting.ts';
@@ -39,8 +40,8 @@ function captureMetric(metric: JsonRecord, place: Place): Batch['metrics'][numbe
 }
 
 function captureSpan(span: JsonRecord, place: Place, order: number): CapturedSpan {
-  const [traceId, spanId] = [stringOf(span['traceId']), stringOf(span['spanId'])];
-  if (traceId?.length !== 32 || spanId?.length !== 16) {
+  const [traceId, spanId] = [idOf(span['traceId'], 32), idOf(span['spanId'], 16)];
+  if (traceId === undefined || spanId === undefined) {
     throw new InputError(
       place.file,
       place.line,
@@ -51,7 +52,7 @@ function captureSpan(span: JsonRecord, place: Place, order: number): CapturedSpa
   return {
     traceId,
     spanId,
-    parentSpanId: stringOf(span['parentSpanId']) || undefined,
+    parentSpanId: idOf(span['parentSpanId'], 16),
     // The file does not say; a run of the runtime may hang under a span of the application that called it.
     parentIsRemote: undefined,
     name: stringOf(span['name']) ?? '',
@@ -66,15 +67,18 @@ function captureSpan(span: JsonRecord, place: Place, order: number): CapturedSpa
       time: nanoseconds(event['time']),
       attributes: recordOf(event['attributes']),
     })),
-    links: recordsOf(span['links']).map((link) => ({
-      traceId: stringOf(recordOf(link['context'])['traceId']) ?? '',
-      spanId: stringOf(recordOf(link['context'])['spanId']) ?? '',
-      attributes: recordOf(link['attributes']),
-    })),
+    links: recordsOf(span['links']).flatMap(captureLink),
     resource: recordOf(recordOf(span['resource'])['attributes']),
     order,
     place,
   };
+}
+
+function captureLink(link: JsonRecord): readonly SpanLink[] {
+  const context = recordOf(link['context']);
+  const [traceId, spanId] = [idOf(context['traceId'], 32), idOf(context['spanId'], 16)];
+  if (traceId === undefined || spanId === undefined) return [];
+  return [{ traceId, spanId, attributes: recordOf(link['attributes']) }];
 }
 
 function memberOf<T>(members: readonly T[], value: unknown): T | undefined {

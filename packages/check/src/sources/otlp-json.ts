@@ -1,5 +1,6 @@
 import type { Batch, CapturedLog, CapturedMetric } from '../signals.ts';
 import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import { idOf } from './ids.ts';
 import { InputError } from './input-error.ts';
 import { type JsonRecord, recordOf, recordsOf, stringOf } from './json.ts';
 import { deepest, NestingError } from './nesting.ts';
@@ -145,14 +146,6 @@ function valueOf(value: unknown, depth: number): unknown {
   }
   if ('kvlistValue' in any) return attributesOf(recordOf(any['kvlistValue'])['values'], depth + 1);
   return any['bytesValue'];
-}
-
-/** An id as lower-case hexadecimal digits. OTLP's JSON has them in hexadecimal; protobuf's own mapping in base64. */
-function idOf(id: unknown, digits: 16 | 32): string | undefined {
-  if (typeof id !== 'string') return undefined;
-  const hexadecimal = id.length === digits ? id.toLowerCase() : Buffer.from(id, 'base64').toString('hex');
-  if (hexadecimal.length !== digits || !/^[0-9a-f]+$/u.test(hexadecimal) || /^0+$/u.test(hexadecimal)) return undefined;
-  return hexadecimal;
 }
 
 function nanoseconds(time: unknown): bigint {
