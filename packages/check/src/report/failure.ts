@@ -1,7 +1,7 @@
 import type { Capture } from '../capture.ts';
 import type { Finding } from '../check.ts';
 import type { CapturedSpan } from '../span.ts';
-import { drawTree } from '../tree.ts';
+import { drawTree, printable } from '../tree.ts';
 
 /** Traces drawn in a message, so that a reader still finds the first of them. */
 const shownTraces = 5;
@@ -34,5 +34,5 @@ export function describeFailure(sentence: string, capture: Capture, findings: re
 }
 
 function describeFinding({ rule, severity, what, why, fix }: Finding): string {
-  return `${severity} ${rule}: ${what}\n  why: ${why}\n  fix: ${fix}`;
+  return `${severity} ${rule}: ${printable(what)}\n  why: ${why}\n  fix: ${fix}`;
 }

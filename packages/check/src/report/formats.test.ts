@@ -3,6 +3,7 @@ import { check, type Finding } from '../check.ts';
 import { rules } from '../rules/index.ts';
 import { summarize } from '../summary.ts';
 import { captureOf, chat, turn } from '../testing/spans.ts';
+import { describeFailure } from './failure.ts';
 import { reportGithub } from './github.ts';
 import { reportJson } from './json.ts';
 import { reportJunit } from './junit.ts';
@@ -64,6 +65,7 @@ describe('each format', () => {
       reportGithub([found]),
       reportJunit([first!], [found, { ...found, severity: 'warn' }]),
       reportJson(summary, [found]),
+      describeFailure('It failed.', captureOf(turn('a')), [found]),
     ]) {
       expect(report).toContain('::stop-commands::');
       expect(report).not.toMatch(/[\n\r]\s*::stop-commands/u);
