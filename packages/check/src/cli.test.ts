@@ -142,6 +142,22 @@ describe('turnkeeper check', () => {
     expect(stderr).not.toContain('defect');
   });
 
+  it('takes a configuration that begins with a byte order mark', () => {
+    const file = writeSpans(spansOf(turn('a'), turn('a')));
+    expect(turnkeeper('check', file, '--config', write('\uFEFF{"maxWarnings":0}')).status).toBe(1);
+  });
+
+  it('does not pass over a configuration that is there and cannot be read', () => {
+    const cwd = join(directory, 'configured');
+    mkdirSync(join(cwd, 'turnkeeper.config.json'), { recursive: true });
+    const file = join(directory, writeSpans(spansOf(turn('a'))));
+    const { status, stderr } = spawnSync(process.execPath, [bin, 'check', file], { encoding: 'utf8', cwd });
+    expect([status, stderr]).toEqual([
+      2,
+      'turnkeeper: the configuration "turnkeeper.config.json" cannot be read (EISDIR). See turnkeeper --help.\n',
+    ]);
+  });
+
   it('counts recorded content as a warning, and with --no-content as an error', () => {
     const file = writeSpans(spansOf(turn('a', {}, [chat({ attributes: { 'gen_ai.input.messages': '[]' } })])));
     expect(turnkeeper('check', file).status).toBe(0);
@@ -261,6 +277,15 @@ describe('turnkeeper check', () => {
     const { status, stderr } = turnkeeper('check', writeSpans(spansOf(...good)), '--rule', 'turns-linkd=off');
     expect(status).toBe(2);
     expect(stderr).toContain('There is no rule "turns-linkd"');
+  });
+});
+
+describe('turnkeeper report', () => {
+  it('refuses a configuration with the name of a rule that does not exist, before it reads anything', () => {
+    const config = write('{"rules":{"turns-linkd":"off"}}');
+    const { status, stdout, stderr } = turnkeeper('report', 'nowhere.jsonl', '--config', config);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^turnkeeper: There is no rule "turns-linkd", .*See turnkeeper --help\.\n$/u);
   });
 });
 

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
-import { check, type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
+import { check } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { reportGithub } from '../report/github.ts';
 import { reportJson } from '../report/json.ts';
 import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
-import type { Level, Rule } from '../rule.ts';
+import type { Level } from '../rule.ts';
 import { scanFiles } from '../scan/scan-files.ts';
 import { workersFor } from '../scan/scan-workers.ts';
 import { type Input, isCompressed, sizeOf } from '../sources/bytes.ts';
@@ -17,6 +17,7 @@ import { queryByHttp, serverName } from '../sources/clickhouse/http.ts';
 import { InputError } from '../sources/input-error.ts';
 import { captureFiles } from '../sources/capture-files.ts';
 import { summarize, type Summary } from '../summary.ts';
+import { chooseRules } from './choose-rules.ts';
 import { levelOf, readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -111,14 +112,6 @@ async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: St
       'turnkeeper: there is more to judge than is read back at once; mend these first, or look at less time with --since.\n',
     );
   return { capture: suspects, summary };
-}
-
-function chooseRules(options: CheckOptions): readonly Rule[] {
-  try {
-    return rulesOf(options);
-  } catch (error) {
-    throw error instanceof CheckUsageError ? new UsageError(error.message) : error;
-  }
 }
 
 function parseArguments(argv: readonly string[]): CheckArguments {

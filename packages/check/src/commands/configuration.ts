@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Level } from '../rule.ts';
+import { codeOf } from '../sources/bytes.ts';
 import { isRecord } from '../sources/json.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -17,18 +18,20 @@ export interface Configuration {
 /**
  * Reads a configuration: the file that is named or, where none is, the one of the working directory, if there is one.
  *
- * @throws UsageError when the file says something that means nothing.
+ * @throws UsageError when the file cannot be read, or says something that means nothing.
  */
 export function readConfiguration(file: string | undefined): Configuration {
   const name = file ?? configurationFile;
   let text: string;
   try {
     text = readFileSync(name, 'utf8');
-  } catch {
-    if (file === undefined) return { rules: {}, maxWarnings: undefined };
-    throw new UsageError(`the configuration ${JSON.stringify(name)} cannot be read.`);
+  } catch (error) {
+    const code = codeOf(error) ?? String(error);
+    if (file === undefined && code === 'ENOENT') return { rules: {}, maxWarnings: undefined };
+    throw new UsageError(`the configuration ${JSON.stringify(name)} cannot be read (${code}).`);
   }
-  return parseConfiguration(parseJson(text, name), name);
+  // Some editors put a mark before a text.
+  return parseConfiguration(parseJson(text.replace(/^\uFEFF/u, ''), name), name);
 }
 
 /** One of the three levels, if a text names one. */

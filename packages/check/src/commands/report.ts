@@ -6,6 +6,7 @@ import type { Streams } from '../cli.ts';
 import { modelReport } from '../report/html/model.ts';
 import { writePage } from '../report/html/page.ts';
 import { captureFiles } from '../sources/capture-files.ts';
+import { chooseRules } from './choose-rules.ts';
 import { readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -20,10 +21,13 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   const { values, positionals } = parse(argv);
   if (positionals.length === 0) throw new UsageError('no file was given to report on.');
   const out = values.out;
+  const { rules: levels } = readConfiguration(values.config);
+  // Refuses what is misspelled before anything is read.
+  chooseRules({ levels });
   const progress = createProgress(stderr);
   const capture = await captureFiles(positionals, progress.show);
   progress.clear();
-  const findings = check(capture, { levels: readConfiguration(values.config).rules });
+  const findings = check(capture, { levels });
   const page = writePage(
     modelReport(capture, findings),
     `Conversations: ${positionals.map((file) => basename(file)).join(', ')}`,
