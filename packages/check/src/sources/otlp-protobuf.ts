@@ -1,6 +1,7 @@
 import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
+import { InputError } from './input-error.ts';
 import { deepest, NestingError } from './nesting.ts';
-import { ProtobufError, ProtobufReader } from './protobuf-reader.ts';
+import { ProtobufReader } from './protobuf-reader.ts';
 
 const kinds: readonly SpanKind[] = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const statuses: readonly SpanStatus[] = ['unset', 'ok', 'error'];
@@ -11,7 +12,8 @@ const isRemote = 0x200;
  * The spans of an `ExportTraceServiceRequest` of OTLP in protobuf. Field numbers are those of trace.proto and
  * common.proto in https://github.com/open-telemetry/opentelemetry-proto.
  *
- * @throws ProtobufError when the bytes are something else, NestingError for an attribute that goes too deep.
+ * @throws ProtobufError when the bytes are something else, InputError for a span without ids, NestingError for an
+ * attribute that goes too deep.
  */
 export function decodeTraceRequest(bytes: Buffer, place: Place, order: number): readonly CapturedSpan[] {
   const spans: CapturedSpan[] = [];
@@ -57,16 +59,22 @@ function decodeSpan(message: ProtobufReader, resource: Attributes, place: Place,
     else if (field === 8) end = message.fixed64();
     else if (field === 9) decodeAttribute(message.message(), attributes);
     else if (field === 11) events.push(decodeEvent(message.message()));
-    else if (field === 13) links.push(decodeLink(message.message()));
+    else if (field === 13) links.push(...decodeLink(message.message()));
     else if (field === 15) status = decodeStatus(message.message());
     else if (field === 16) flags = message.fixed32();
     else message.skip();
   }
-  if (traceId.length !== 32 || spanId.length !== 16) throw new ProtobufError('a span has no valid ids');
+  if (!isId(traceId, 32) || !isId(spanId, 16)) {
+    throw new InputError(
+      place.file,
+      place.line,
+      `a span has no valid ${isId(traceId, 32) ? 'spanId' : 'traceId'}, so nothing can be said of its place.`,
+    );
+  }
   return {
     traceId,
     spanId,
-    parentSpanId: parentSpanId.length === 16 && parentSpanId !== '0000000000000000' ? parentSpanId : undefined,
+    parentSpanId: isId(parentSpanId, 16) ? parentSpanId : undefined,
     parentIsRemote: (flags & hasIsRemote) === 0 ? undefined : (flags & isRemote) !== 0,
     name,
     kind: kinds[kind] ?? 'unspecified',
@@ -94,7 +102,7 @@ function decodeEvent(message: ProtobufReader): SpanEvent {
   return { name, time, attributes };
 }
 
-function decodeLink(message: ProtobufReader): SpanLink {
+function decodeLink(message: ProtobufReader): readonly SpanLink[] {
   let [traceId, spanId] = ['', ''];
   const attributes: Record<string, unknown> = Object.create(null);
   for (let field = message.field(); field !== 0; field = message.field()) {
@@ -103,7 +111,7 @@ function decodeLink(message: ProtobufReader): SpanLink {
     else if (field === 4) decodeAttribute(message.message(), attributes);
     else message.skip();
   }
-  return { traceId, spanId, attributes };
+  return isId(traceId, 32) && isId(spanId, 16) ? [{ traceId, spanId, attributes }] : [];
 }
 
 function decodeStatus(message: ProtobufReader): Pick<CapturedSpan, 'status' | 'statusMessage'> {
@@ -115,6 +123,11 @@ function decodeStatus(message: ProtobufReader): Pick<CapturedSpan, 'status' | 's
     else message.skip();
   }
   return { status: statuses[code] ?? 'unset', statusMessage };
+}
+
+/** Whether the digits of an id are as many as they must be, and not all zero: that is how OTLP writes that there is none. */
+function isId(hexadecimal: string, digits: 16 | 32): boolean {
+  return hexadecimal.length === digits && !/^0+$/u.test(hexadecimal);
 }
 
 /** A message that lists attributes in one of its fields: a resource, a list of keys and values. */

@@ -218,6 +218,32 @@ ${json}`,
     }
   });
 
+  it.each([
+    ['traceId', '0'.repeat(32), 'b'.repeat(16)],
+    ['traceId', 'aa', 'b'.repeat(16)],
+    ['spanId', 'a'.repeat(32), '0'.repeat(16)],
+  ])('refuses a span of protobuf without a %s as one of JSON: %s, %s', async (name, traceId, spanId) => {
+    const ids = [field(1, Buffer.from(traceId, 'hex')), field(2, Buffer.from(spanId, 'hex'))];
+    const own = write(field(1, field(2, field(2, Buffer.concat(ids)))));
+    const other = write(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId, spanId }] }] }] }));
+    const said = `a span has no valid ${name}, so nothing can be said of its place.`;
+    expect(await failureOf(readTraces([own]))).toBe(`${own}: ${said}`);
+    expect(await failureOf(readTraces([other]))).toBe(`${other}:1: ${said} Ids are hexadecimal or base64.`);
+  });
+
+  it('takes no link of protobuf, and no parent, whose id is all zero', async () => {
+    const [traceId, spanId, none] = [Buffer.alloc(16, 1), Buffer.alloc(8, 1), Buffer.alloc(16)];
+    const ids = [field(1, traceId), field(2, spanId)];
+    const links = [
+      field(13, Buffer.concat(ids)),
+      field(13, Buffer.concat([field(1, none), field(2, spanId)])),
+      field(13, Buffer.concat([field(1, traceId), field(2, none.subarray(8))])),
+    ];
+    const span = Buffer.concat([...ids, field(4, none.subarray(8)), ...links]);
+    const { spans } = await captureFiles([write(field(1, field(2, field(2, span))))]);
+    expect(spans).toMatchObject([{ parentSpanId: undefined, links: [{ spanId: spanId.toString('hex') }] }]);
+  });
+
   it('reads standard input', () => {
     const bin = fileURLToPath(new URL('../../bin/turnkeeper.js', import.meta.url));
     const input = gzipSync(readFileSync(write(json)));
