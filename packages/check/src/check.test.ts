@@ -21,6 +21,20 @@ describe('check', () => {
     expect(check(capture)).toEqual([]);
   });
 
+  it('takes any number of runs inside of one another, also where each begins before the one around it', () => {
+    const [root] = spansOf(turn('a', {}, []));
+    const id = (number: number): string => (number + 1).toString(16).padStart(16, '0');
+    const spans = Array.from({ length: 20_000 }, (_, number) => ({
+      ...root!,
+      spanId: id(number),
+      parentSpanId: number === 0 ? undefined : id(number - 1),
+      start: root!.start - BigInt(number),
+    }));
+    const { index } = captureRecords({ spans });
+    expect(index.runs).toHaveLength(20_000);
+    expect(index.runs.filter(({ parent }) => parent === undefined)).toMatchObject([{ root: { spanId: id(0) } }]);
+  });
+
   it('says what, why, how to mend it, and where', () => {
     const spans = spansOf(turn('conv-42', {}, [chat({ session: null })]));
     const capture = captureRecords({ spans: spans.map((span) => ({ ...span, place: { file: 'a.jsonl', line: 3 } })) });

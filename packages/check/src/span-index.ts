@@ -102,14 +102,19 @@ export function indexRecords({ spans: input = [], logs = [], metrics = [] }: Par
 
   for (const span of spans) memberships.get(span)?.run?.spans.push(span);
   const finished = new Map<OpenRun, Run>();
-  const finish = (open: OpenRun): Run => {
-    const done = finished.get(open) ?? finishRun(open, open.parent === undefined ? undefined : finish(open.parent));
-    finished.set(open, done);
-    return done;
+  // Where clocks differ a run begins before those that enclose it, however many these are.
+  const finish = (open: OpenRun): Run | undefined => {
+    const path: OpenRun[] = [];
+    for (let next: OpenRun | undefined = open; next !== undefined && !finished.has(next); next = next.parent)
+      path.push(next);
+    for (const one of path.toReversed())
+      finished.set(one, finishRun(one, one.parent === undefined ? undefined : finished.get(one.parent)));
+    return finished.get(open);
   };
   const runs = spans.flatMap((span) => {
     const open = memberships.get(span)?.run;
-    return open?.root === span ? [finish(open)] : [];
+    const run = open?.root === span ? finish(open) : undefined;
+    return run === undefined ? [] : [run];
   });
   for (const run of runs) if (run.session !== undefined) append(sessions, run.session, run);
 
