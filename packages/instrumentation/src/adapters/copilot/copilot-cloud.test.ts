@@ -154,7 +154,7 @@ describe('a request that comes before the answer to the creation', () => {
     expect(refusals).toEqual([-32603]);
     expect(eventsOf(world)).toEqual(['run.start', 'run.wait answer', 'run.state request_refused answer']);
     expect(tracing.diagnostics).toEqual([
-      'turnkeeper: copilot: the SDK refused a request (answer) of a session that is still being created',
+      'turnkeeper: copilot: the SDK refused a request (answer) before a session was created',
     ]);
     expect(tracing.capture).toPassChecks();
   });

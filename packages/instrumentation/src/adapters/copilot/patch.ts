@@ -229,7 +229,7 @@ function observeRequests(
           tap.deliver(refused);
           return;
         }
-        tap.warn(`the SDK refused a request (${request}) of a session that is still being created`);
+        tap.warn(`the SDK refused a request (${request}) before a session was created`);
         early.hold(session, refused);
       };
       if (!isEarly) return tap.around(native, () => afterSettled(proceed(...args), done));
