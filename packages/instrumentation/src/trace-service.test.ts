@@ -148,6 +148,21 @@ describe('a traced instance', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('throws its own error, also one that lets nobody ask for its name', async () => {
+    const secretive = Object.defineProperty(new Error('mine'), 'name', {
+      get: () => {
+        throw new TypeError('not yours');
+      },
+    });
+    const fail = (): never => {
+      throw secretive;
+    };
+    const service = traceService({ fail, failLater: async () => fail() }, { name: 'secretive', session: 's' });
+    expect(service.fail).toThrow(secretive);
+    await expect(service.failLater()).rejects.toBe(secretive);
+    expect(errors()).toEqual(['error', 'error']);
+  });
+
   test('runs until a promise of a class of its own settles, and gives that very promise', async () => {
     class Request<T> extends Promise<T> {
       static override get [Symbol.species](): PromiseConstructor {

@@ -108,14 +108,21 @@ class Service {
   }
 
   #end(run: RunId, output: unknown, failure: Failure | undefined): void {
-    const type = failure?.error instanceof Error ? failure.error.name : 'error';
-    const outcome = failure ? ({ kind: 'error', type } as const) : ({ kind: 'ok' } as const);
+    const outcome = failure ? ({ kind: 'error', type: typeOf(failure.error) } as const) : ({ kind: 'ok' } as const);
     this.#tap.deliver({ events: [{ type: 'run.end', run, outcome, output: () => output }] });
   }
 }
 
 interface Failure {
   readonly error: unknown;
+}
+
+function typeOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.name : 'error';
+  } catch {
+    return 'error';
+  }
 }
 
 function construct(constructor: Function, args: unknown[], newTarget: Function): object {
