@@ -163,6 +163,12 @@ describe('a traced instance', () => {
     expect(errors()).toEqual(['error', 'error']);
   });
 
+  test('takes a session by its proxy, also where it is frozen', () => {
+    const service = traceService(Object.freeze(new Recommender()), { name: 'recommender' });
+    attachSession(service, new SessionContext({ sessionId: 'batch-1' }));
+    expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
+  });
+
   test('runs until a promise of a class of its own settles, and gives that very promise', async () => {
     class Request<T> extends Promise<T> {
       static override get [Symbol.species](): PromiseConstructor {

@@ -59,7 +59,6 @@ class Service {
 
   /** `owners`: the objects that a session may be attached to, besides this one. */
   proxyOf<T extends object>(target: T, owners: readonly object[]): T {
-    const own = [target, ...owners];
     const traced = new WeakMap<Function, Function>();
     /** Private members are those of the object itself. */
     const selfOf = (self: unknown): unknown => (self === proxy ? target : self);
@@ -89,6 +88,7 @@ class Service {
       },
       set: (object, key, value, receiver) => Reflect.set(object, key, value, selfOf(receiver)),
     });
+    const own = [target, proxy, ...owners];
     return proxy;
   }
 
