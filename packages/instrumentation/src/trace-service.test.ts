@@ -169,6 +169,17 @@ describe('a traced instance', () => {
     expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
   });
 
+  test('is known by the name that it was called by, where it has several', () => {
+    const ask = (): string => 'asked';
+    const service = traceService({ ask, query: ask }, { name: 'client', session: 's' });
+    expect([service.ask(), service.query()]).toEqual(['asked', 'asked']);
+    expect(service.query).toBe(service.query);
+    expect(tracing.capture.spans.map(({ name }) => name)).toEqual([
+      'invoke_agent client.ask',
+      'invoke_agent client.query',
+    ]);
+  });
+
   test('runs until a promise of a class of its own settles, and gives that very promise', async () => {
     class Request<T> extends Promise<T> {
       static override get [Symbol.species](): PromiseConstructor {
@@ -388,11 +399,18 @@ describe('a traced class', () => {
   });
 
   test('keeps a class among its members constructible', () => {
+    const seen: unknown[] = [];
     class Client {
       readonly id = 7;
+
+      constructor() {
+        seen.push(new.target);
+      }
     }
     const service = traceService({ Client }, { name: 'library' });
-    expect(new service.Client().id).toBe(7);
+    class Leaf extends service.Client {}
+    expect([new service.Client().id, new Leaf().id]).toEqual([7, 7]);
+    expect(seen).toEqual([Client, Leaf]);
   });
 });
 

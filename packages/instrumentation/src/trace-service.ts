@@ -59,7 +59,7 @@ class Service {
 
   /** `owners`: the objects that a session may be attached to, besides this one. */
   proxyOf<T extends object>(target: T, owners: readonly object[]): T {
-    const traced = new WeakMap<Function, Function>();
+    const traced = new WeakMap<Function, Map<string | symbol, Function>>();
     /** Private members are those of the object itself. */
     const selfOf = (self: unknown): unknown => (self === proxy ? target : self);
     const proxy: T = new Proxy(target, {
@@ -74,16 +74,19 @@ class Service {
       get: (object, key, receiver) => {
         const value: unknown = Reflect.get(object, key, selfOf(receiver));
         if (!isFunction(value) || !isMethod(object, key)) return value;
-        const known = traced.get(value);
+        const named = traced.get(value) ?? new Map<string | symbol, Function>();
+        const known = named.get(key);
         if (known) return known;
-        const call = (self: unknown, args: readonly unknown[]): unknown => Reflect.apply(value, selfOf(self), args);
-        const method = new Proxy(value, {
-          apply: (_callee, self, args) =>
-            typeof key === 'symbol' || key in Object.prototype
-              ? call(self, args)
-              : this.#call(`${this.#name}.${key}`, own, args, () => call(self, args)),
+        const method: Function = new Proxy(value, {
+          apply: (_callee, self, args) => {
+            const call = (): unknown => Reflect.apply(value, selfOf(self), args);
+            return typeof key === 'symbol' || key in Object.prototype
+              ? call()
+              : this.#call(`${this.#name}.${key}`, own, args, call);
+          },
+          construct: (_callee, args, newTarget) => construct(value, args, newTarget === method ? value : newTarget),
         });
-        traced.set(value, method);
+        traced.set(value, named.set(key, method));
         return method;
       },
       set: (object, key, value, receiver) => Reflect.set(object, key, value, selfOf(receiver)),
