@@ -163,10 +163,33 @@ describe('a traced instance', () => {
     expect(errors()).toEqual(['error', 'error']);
   });
 
-  test('takes a session by its proxy, also where it is frozen', () => {
-    const service = traceService(Object.freeze(new Recommender()), { name: 'recommender' });
-    attachSession(service, new SessionContext({ sessionId: 'batch-1' }));
-    expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
+  test('that gives itself gives what is traced, so that the next call is too', async () => {
+    class Builder {
+      readonly steps: string[] = [];
+
+      add(step: string): this {
+        this.steps.push(step);
+        return this;
+      }
+
+      async save(): Promise<this> {
+        return this;
+      }
+
+      async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+        yield* this.steps;
+      }
+    }
+    const service = traceService(new Builder(), { name: 'builder', session: 's', content: 'all' });
+    expect(service.add('a').add('b')).toBe(service);
+    expect(await service.save()).toBe(service);
+    expect(service.steps).toEqual(['a', 'b']);
+    expect(tracing.capture.spans.map(({ name }) => name)).toEqual([
+      'invoke_agent builder.add',
+      'invoke_agent builder.add',
+      'invoke_agent builder.save',
+    ]);
+    expect(errors()).toEqual([undefined, undefined, undefined]);
   });
 
   test('is known by the name that it was called by, where it has several', () => {
@@ -178,6 +201,12 @@ describe('a traced instance', () => {
       'invoke_agent client.ask',
       'invoke_agent client.query',
     ]);
+  });
+
+  test('takes a session by its proxy, also where it is frozen', () => {
+    const service = traceService(Object.freeze(new Recommender()), { name: 'recommender' });
+    attachSession(service, new SessionContext({ sessionId: 'batch-1' }));
+    expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
   });
 
   test('runs until a promise of a class of its own settles, and gives that very promise', async () => {

@@ -6,7 +6,7 @@ import type { ObserveOptions } from './observe.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
 import { isFunction, isObject } from './narrow.ts';
 import { sessionIdProblem } from './session/session-id.ts';
-import { afterCall } from './wrap-method.ts';
+import { afterCall, isPlainPromise } from './wrap-method.ts';
 
 export interface TraceServiceOptions extends ObserveOptions {
   /** What the service is called in its spans: `invoke_agent {name}`. 1 to 128 printable characters. */
@@ -95,12 +95,18 @@ class Service {
     return proxy;
   }
 
+  /** `owners` begin with the object and its proxy: a call that gives the one gives the other, to be called on. */
   #call(agent: string, owners: readonly object[], args: readonly unknown[], work: () => unknown): unknown {
     const tap = this.#tap;
     const run = tap.mint();
+    const [target, proxy] = owners;
+    const give = (value: unknown): unknown => (value === target ? proxy : value);
     return tap.run(run, owners, () => {
       tap.deliver({ events: [{ type: 'run.start', run, agent, input: () => args }] });
-      return afterCall(work, (value, failure) => this.#pass(run, value, failure));
+      const result = afterCall(work, (value, failure) =>
+        this.#pass(run, value === target ? undefined : value, failure),
+      );
+      return isPlainPromise(result) ? Promise.resolve(result).then(give) : give(result);
     });
   }
 

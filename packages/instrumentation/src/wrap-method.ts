@@ -164,7 +164,7 @@ export function afterSettled(result: unknown, done: Done): unknown {
 }
 
 /** Whether one derived from this promise is all that it is; undefined for what is no promise. */
-function isPlainPromise(value: unknown): boolean | undefined {
+export function isPlainPromise(value: unknown): boolean | undefined {
   try {
     if (!(value instanceof Promise) || value.then !== Promise.prototype.then) return undefined;
     return value.constructor === Promise && Object.keys(value).length === 0;
