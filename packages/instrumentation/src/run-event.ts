@@ -28,7 +28,7 @@ export type Millis = number;
 /** Names one run; unique within one attachment. Whoever hooks the user's call mints it. */
 export type RunId = string;
 
-/** Names one call of a model, a tool, an agent or a step; unique within its run only (engines repeat theirs). */
+/** Names one call of a model, a tool, an agent or a step; unique among the open ones of its run (engines repeat theirs). */
 export type CallId = string;
 
 /** A name under which `Tap.caller` kept a context. */
