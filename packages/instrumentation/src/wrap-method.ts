@@ -149,8 +149,7 @@ export function afterSettled(result: unknown, done: Done): unknown {
     done(result);
     return result;
   }
-  const settled = Promise.prototype.then.call(
-    result,
+  const settled = Promise.resolve(result).then(
     (value) => {
       done(value);
       return value;
