@@ -47,11 +47,16 @@ export function followStream(
       return afterCall(
         () => runInContext(within, take),
         (result, failure) => {
-          if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
-          else if (result === object || !isFunction(Reflect.get(result, 'next'))) alive();
-          else {
-            followed.by = undefined;
-            if (!follow(result)) over();
+          try {
+            if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
+            else if (result === object || !isFunction(Reflect.get(result, 'next'))) alive();
+            else {
+              followed.by = undefined;
+              if (!follow(result)) over();
+            }
+          } catch {
+            // A proxy that lets nobody look at it: the reader gets it as it is.
+            over();
           }
         },
       );

@@ -180,7 +180,7 @@ describe('a stream that a service gives to more than one', () => {
   });
 });
 
-describe('an iterator that is followed', () => {
+describe('an iterator', () => {
   class Tokens implements AsyncIterableIterator<number> {
     #left = 3;
 
@@ -202,7 +202,7 @@ describe('an iterator that is followed', () => {
     }
   }
 
-  test('is itself, and ends its run when it is disposed of', async () => {
+  test('is itself when it is followed, and ends its run when it is disposed of', async () => {
     const tokens = withSession(
       'conv-1',
       serve(() => new Tokens()),
@@ -219,7 +219,7 @@ describe('an iterator that is followed', () => {
     );
   });
 
-  test('and has no way to be left gets one', async () => {
+  test('that has no way to be left gets one', async () => {
     for await (const _value of withSession(
       'conv-42',
       serve(() => new Tokens()),
@@ -228,7 +228,7 @@ describe('an iterator that is followed', () => {
     expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
   });
 
-  test('and throws where it should promise ends its run with the error', () => {
+  test('that throws where it should promise ends its run with the error', () => {
     const next = (): never => {
       throw new RangeError('mine');
     };
@@ -240,10 +240,23 @@ describe('an iterator that is followed', () => {
     expect(tree()).toBe('invoke_agent service [session conv-42] run.start (error RangeError)');
   });
 
-  test('ends its run when it is read, where it is frozen', async () => {
+  test.each([
+    ['is frozen', Object.freeze],
+    [
+      'lets nobody look at it',
+      (iterator: AsyncIterator<number>) =>
+        new Proxy(iterator, {
+          get: (target, name) => {
+            if (name !== 'next') throw new TypeError('not yours');
+            return target.next;
+          },
+        }),
+    ],
+  ])('that %s ends its run when it is read', async (_name, guard) => {
+    const next = async (): Promise<IteratorResult<number>> => ({ done: true, value: 1 });
     const stream = withSession(
       'conv-42',
-      serve(() => ({ [Symbol.asyncIterator]: () => Object.freeze({ next: async () => ({ done: true, value: 1 }) }) })),
+      serve(() => ({ [Symbol.asyncIterator]: () => guard({ next }) })),
     );
     expect(await valuesOf(stream)).toEqual([]);
     expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
