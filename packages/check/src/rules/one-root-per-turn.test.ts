@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chat, judge, other, tool, turn } from '../testing/spans.ts';
+import { captureRecords } from '../capture.ts';
+import { chat, judge, other, spansOf, tool, turn } from '../testing/spans.ts';
 import { oneRootPerTurn as rule } from './one-root-per-turn.ts';
 
 const compaction = other('compact', { engine: 'pi', session: 'conv-42' }, [chat()]);
@@ -35,6 +36,12 @@ describe('one-root-per-turn', () => {
 
   it('accepts two roots whose caller is in another process', () => {
     expect(judge(rule, [turn('conv-42', { parent: 'remote' }), turn('conv-42', { parent: 'remote' })])).toEqual([]);
+  });
+
+  it.each(['chat m1', 'invoke_agent pi'])('comes to an end where parents form a ring: %s is its own', (name) => {
+    const spans = spansOf(chat({}, [turn('conv-42', {}, [])]));
+    const ring = spans.map((span) => (span.name === name ? { ...span, parentSpanId: span.spanId } : span));
+    expect([...rule.judge(captureRecords({ spans: ring }).index)]).toEqual([]);
   });
 
   it('accepts roots of two engines, of two sessions, and of two traces', () => {

@@ -28,7 +28,10 @@ export const oneRootPerTurn: Rule = {
 /** The root that this one repeats: the one right above it, or one that also stands at the top of the trace. */
 function rootWithoutCaller(index: SpanIndex, run: Run, tops: Map<string, Run>): Run | undefined {
   let top = run.root;
-  for (let above = index.parentOf(top); above !== undefined; above = index.parentOf(above)) {
+  // Parents may form a ring.
+  const climbed = new Set([run.root]);
+  for (let above = index.parentOf(top); above !== undefined && !climbed.has(above); above = index.parentOf(above)) {
+    climbed.add(above);
     const outer = index.runOf(above);
     if (outer?.root === above && isSame(outer, run)) return outer;
     if (!isChat(above)) return undefined;
