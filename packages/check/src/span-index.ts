@@ -102,19 +102,16 @@ export function indexRecords({ spans: input = [], logs = [], metrics = [] }: Par
 
   for (const span of spans) memberships.get(span)?.run?.spans.push(span);
   const finished = new Map<OpenRun, Run>();
-  // Where clocks differ a run begins before those that enclose it, however many these are.
-  const finish = (open: OpenRun): Run | undefined => {
-    const path: OpenRun[] = [];
-    for (let next: OpenRun | undefined = open; next !== undefined && !finished.has(next); next = next.parent)
-      path.push(next);
-    for (const one of path.toReversed())
-      finished.set(one, finishRun(one, one.parent === undefined ? undefined : finished.get(one.parent)));
-    return finished.get(open);
+  for (const [span, { run }] of memberships) {
+    if (run?.root === span) finished.set(run, finishRun(run, run.parent && finished.get(run.parent)));
+  }
+  const runOf = (span: CapturedSpan): Run | undefined => {
+    const open = memberships.get(span)?.run;
+    return open && finished.get(open);
   };
   const runs = spans.flatMap((span) => {
-    const open = memberships.get(span)?.run;
-    const run = open?.root === span ? finish(open) : undefined;
-    return run === undefined ? [] : [run];
+    const run = runOf(span);
+    return run?.root === span ? [run] : [];
   });
   for (const run of runs) if (run.session !== undefined) append(sessions, run.session, run);
 
@@ -129,14 +126,14 @@ export function indexRecords({ spans: input = [], logs = [], metrics = [] }: Par
     find: (traceId, spanId) => byId.get(keyOf(traceId, spanId)),
     parentOf,
     childrenOf: (span) => children.get(span) ?? [],
-    runOf: (span) => {
-      const open = memberships.get(span)?.run;
-      return open === undefined ? undefined : finished.get(open);
-    },
+    runOf,
   };
 }
 
-/** The innermost run of every span, and how deep it hangs. Needs no recursion and survives parents that form a ring. */
+/**
+ * The innermost run of every span, and how deep it hangs; a span comes after what it hangs below. Needs no recursion and
+ * survives parents that form a ring.
+ */
 function findMemberships(
   spans: Iterable<CapturedSpan>,
   parentOf: (span: CapturedSpan) => CapturedSpan | undefined,
