@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { captureOf, judge, spansOf, turn } from '../testing/spans.ts';
+import { captureOf, chat, judge, spansOf, turn } from '../testing/spans.ts';
 import { idNotMinted as rule } from './id-not-minted.ts';
 
 const [first] = spansOf(turn('a'));
@@ -56,6 +56,20 @@ describe('id-not-minted', () => {
 
   it('accepts ids that look like a trace id, but are none of this input', () => {
     expect(judge(rule, turn('0af7651916cd43dd8448eb211c80319c'))).toEqual([]);
+  });
+
+  it.each([
+    ['of no trace', 'c', 0],
+    ['of its own trace', 'a', 7_000],
+  ])('looks at each span a few times where every session has the form of a trace id, %s', (_, digit, count) => {
+    const turns = Array.from({ length: 3_500 }, (__, at) =>
+      turn(`${digit}${(at + 1).toString(16).padStart(31, '0')}`, {}, [chat(), chat()]),
+    );
+    const { index } = captureOf(...turns);
+    const begin = performance.now();
+    expect([...rule.judge(index)]).toHaveLength(count);
+    // Milliseconds; with a look at all spans for each id it takes a hundred times as long as it should.
+    expect(performance.now() - begin).toBeLessThan(2_000);
   });
 
   it('reports a bad id once', () => {

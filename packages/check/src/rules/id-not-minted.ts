@@ -6,7 +6,7 @@ import {
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
-import { sessionOf, textOf } from '../span.ts';
+import { type CapturedSpan, sessionOf, textOf } from '../span.ts';
 import { type Run, type SpanIndex, turnsOf } from '../span-index.ts';
 
 const names = [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID];
@@ -39,36 +39,64 @@ export const idNotMinted: Rule = {
 
 /** One finding for each bad id, at the first span that carries it. */
 function* judgeIds(index: SpanIndex): Iterable<Violation> {
+  const origins = originsOf(index);
   const seen = new Set<string>();
   for (const span of index.spans) {
     for (const name of names) {
       const id = span.attributes[name];
-      if (typeof id !== 'string' || seen.has(`${name} ${id}`)) continue;
-      const problem = problemOf(id, index);
-      if (problem === undefined) continue;
+      if (typeof id !== 'string') continue;
+      const problem = id.trim() === '' ? 'blank' : origins.get(id);
+      if (problem === undefined || seen.has(`${name} ${id}`)) continue;
       seen.add(`${name} ${id}`);
-      yield { at: span, what: `${name} of span ${quote(span.name)} is ${problem}.` };
+      yield { at: span, what: `${name} of span ${quote(span.name)} is ${problem}: ${quote(id)}.` };
     }
   }
 }
 
-function problemOf(id: string, index: SpanIndex): string | undefined {
-  if (id.trim() === '') return `blank: ${quote(id)}`;
-  // A trace id may be dressed up as a UUID.
-  const digits = id.replaceAll('-', '').toLowerCase();
-  if (!/^(?:[0-9a-f]{16}|[0-9a-f]{32})$/u.test(digits)) return undefined;
-  const related = relatedTraces(id, index);
-  if (related.has(digits)) return `the id of a trace: ${quote(id)}`;
-  const isSpan = [...related].some((traceId) => index.find(traceId, digits) !== undefined);
-  return isSpan ? `the id of a span: ${quote(id)}` : undefined;
+/** What ids were made from, in words: those that are the id of a trace or a span that has to do with them. */
+function originsOf(index: SpanIndex): ReadonlyMap<string, string> {
+  const carriers = carriersOf(index);
+  const spanIds = new Set([...carriers.values()].map(({ digits }) => digits));
+  const named = Map.groupBy(
+    index.spans.filter(({ spanId }) => spanIds.has(spanId)),
+    ({ spanId }) => spanId,
+  );
+  const origins = new Map<string, string>();
+  for (const [id, { digits, spans }] of carriers) {
+    const traces = new Set(spans.map(({ traceId }) => traceId));
+    const sessions = new Set(spans.map(sessionOf).filter((session) => session !== undefined));
+    // An id may have been made from the traces that carry it, and from those of the same sessions.
+    const isRelated = (trace: string): boolean =>
+      traces.has(trace) || (index.traces.get(trace) ?? []).some((span) => sessions.has(sessionOf(span) ?? ''));
+    if (isRelated(digits)) origins.set(id, 'the id of a trace');
+    else if (named.get(digits)?.some(({ traceId }) => isRelated(traceId))) origins.set(id, 'the id of a span');
+  }
+  return origins;
 }
 
-/** The traces that an id may have been made from: those that carry it, and those of the same sessions. */
-function relatedTraces(id: string, index: SpanIndex): ReadonlySet<string> {
-  const carriers = index.spans.filter(({ attributes }) => names.some((name) => attributes[name] === id));
-  const sessions = new Set(carriers.map(sessionOf).filter((session) => session !== undefined));
-  const others = index.spans.filter((span) => sessions.has(sessionOf(span) ?? ''));
-  return new Set([...carriers, ...others].map(({ traceId }) => traceId));
+interface Carriers {
+  readonly digits: string;
+  readonly spans: CapturedSpan[];
+}
+
+/** The spans that carry an id, for each that is that of a trace of the input, or of the form of a span's. */
+function carriersOf(index: SpanIndex): ReadonlyMap<string, Carriers> {
+  const carriers = new Map<string, Carriers>();
+  const others = new Set<string>();
+  for (const span of index.spans) {
+    for (const name of names) {
+      const id = span.attributes[name];
+      if (typeof id !== 'string' || others.has(id)) continue;
+      const known = carriers.get(id);
+      // A trace id may be dressed up as a UUID.
+      const digits = known?.digits ?? id.replaceAll('-', '').toLowerCase();
+      if (known !== undefined) known.spans.push(span);
+      else if (/^(?:[0-9a-f]{16}|[0-9a-f]{32})$/u.test(digits) && (digits.length === 16 || index.traces.has(digits)))
+        carriers.set(id, { digits, spans: [span] });
+      else others.add(id);
+    }
+  }
+  return carriers;
 }
 
 /** Whether several turns that belong together have all of them an id, and each another one. */
