@@ -29,5 +29,7 @@ describe('errors-typed', () => {
     expect(
       judge(rule, turn('conv-42', {}, [other('GET', { status: 'error' }), other('PUT', { attributes: type })])),
     ).toEqual([]);
+    const attributes = { 'gen_ai.operation.name': '' };
+    expect(judge(rule, other('GET', { status: 'error', attributes }))).toEqual([]);
   });
 });

@@ -29,5 +29,5 @@ export const errorsTyped: Rule = {
 
 /** Other instrumentations follow conventions of their own: HTTP's, a database's. */
 function isJudged(index: SpanIndex, span: CapturedSpan): boolean {
-  return span.attributes[ATTR_GEN_AI_OPERATION_NAME] !== undefined || index.runOf(span)?.root === span;
+  return textOf(span.attributes, ATTR_GEN_AI_OPERATION_NAME) !== undefined || index.runOf(span)?.root === span;
 }

@@ -64,6 +64,10 @@ export const wholeExamples: readonly Example[] = [
       ]),
     ],
   },
+  {
+    name: 'a failed request that leaves the name of an operation empty',
+    traces: [other('GET', { status: 'error', attributes: { 'gen_ai.operation.name': '' } })],
+  },
   { name: 'spans without any run', traces: [other('GET', {}, [other('SELECT')])] },
 ];
 
