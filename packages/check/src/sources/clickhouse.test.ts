@@ -5,7 +5,7 @@ import { serveChdb } from '../testing/chdb-server.ts';
 import { startChdb } from '../testing/chdb.ts';
 import { turnkeeper } from '../testing/command.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
-import { captureOf, chat, spansOf, tool, turn } from '../testing/spans.ts';
+import { captureOf, chat, other, type SpanLiteral, spansOf, tool, turn } from '../testing/spans.ts';
 import { captureClickHouse, captureClickHouseTable } from './clickhouse.ts';
 
 const chdb = await startChdb();
@@ -26,6 +26,17 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
       expect(summary).toEqual(summarize(captureOf(...traces, ...noise)));
     },
   );
+
+  it('knows of traces of thousands of spans, and hundreds deep, where each belongs', async () => {
+    const inner = turn('a', { engine: 'acp' }, [other('GET', { session: null })]);
+    const deep = Array.from({ length: 200 }).reduce<SpanLiteral>((below) => other('step', {}, [below]), inner);
+    const tools = Array.from({ length: 3_000 }, () => tool());
+    fill(spansOf(turn('a', {}, [deep, ...tools]), turn('b', {}, tools)));
+    const { suspects, summary } = await captureClickHouse(query);
+    expect([...suspects.index.sessions.keys()]).toEqual(['a']);
+    expect(check(suspects).map(({ rule }) => rule)).toEqual(['every-span-stamped']);
+    expect(summary).toEqual({ spans: 6_204, traces: 2, sessions: 2, turns: 2 });
+  });
 
   it('reads back what is wrong and no more', async () => {
     const good = Array.from({ length: 50 }, (_, number) => turn(`good-${number}`));

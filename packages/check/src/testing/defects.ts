@@ -12,6 +12,18 @@ const usage = (counts: Readonly<Record<string, unknown>>) => ({
 });
 const child = { 'turnkeeper.session.parent_id': 'conv-1' };
 const stock = { 'service.name': 'stock' };
+const ofEngine = (session: string, source: string) =>
+  turn(
+    session,
+    {
+      attributes: {
+        'turnkeeper.session.source': source,
+        'turnkeeper.engine.session.id': 'engine-1',
+        'gen_ai.conversation.id': source === 'generated' ? undefined : session,
+      },
+    },
+    [],
+  );
 
 /** Conversations in which no rule finds anything. */
 export const wholeExamples: readonly Example[] = [
@@ -84,13 +96,26 @@ export const brokenExamples: readonly Example[] = [
     name: 'every-span-stamped: another process',
     traces: [turn('a', {}, [other('POST', { session: null, kind: 'server', resource: stock })])],
   },
+  {
+    name: 'every-span-stamped: another clock',
+    traces: [
+      turn('a', { start: 100, end: 200 }, [
+        other('POST', { session: null, kind: 'server', resource: stock, start: 1, end: 9 }),
+      ]),
+    ],
+  },
   { name: 'conversation-matches', traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.conversation.id': 'b' } })])] },
   {
     name: 'conversation-matches: none',
     traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.conversation.id': undefined } })])],
   },
+  {
+    name: 'conversation-matches: generated',
+    traces: [turn('a', { attributes: { 'turnkeeper.session.source': 'generated' } })],
+  },
   { name: 'id-not-minted: blank', traces: [id('  ')] },
   { name: 'id-not-minted: a trace', traces: [id('a'.padEnd(31, '0') + '1')] },
+  { name: 'id-not-minted: generated', traces: [ofEngine('g1', 'generated'), ofEngine('g2', 'generated')] },
   { name: 'id-not-minted: a span', traces: [id('b'.padEnd(15, '0') + '1')] },
   {
     name: 'id-not-minted: each turn',
@@ -112,12 +137,27 @@ export const brokenExamples: readonly Example[] = [
   { name: 'run-start-matches: none', traces: [turn('a', { starts: [] })] },
   { name: 'run-start-matches: two', traces: [turn('a', { starts: [{ 'session.id': 'a' }, { 'session.id': 'a' }] })] },
   { name: 'run-start-matches: another', traces: [turn('a', { starts: [{ 'session.id': 'b' }] })] },
+  {
+    name: 'run-start-matches: another conversation',
+    traces: [turn('a', { starts: [{ 'session.id': 'a', 'gen_ai.conversation.id': 'b' }] })],
+  },
   { name: 'sessions-not-mixed: nested', traces: [turn('a', {}, [tool({}, [turn('b')])])] },
+  {
+    name: 'sessions-not-mixed: linked twice',
+    traces: [turn('a', { label: 'a' }), turn('b', { label: 'b' }), turn('b', { links: ['b', 'a'] })],
+  },
   { name: 'sessions-not-mixed: linked', traces: [turn('a', { label: '1' }), turn('b', { links: ['1'] })] },
   { name: 'turns-linked', traces: [turn('a', { label: '1' }), turn('a', { links: ['1'] }), turn('a')] },
   {
     name: 'turns-linked: skips one',
     traces: [turn('a', { label: '1' }), turn('a', { links: ['1'] }), turn('a', { links: ['1'] })],
+  },
+  {
+    name: 'turns-linked: to the first of one trace',
+    traces: [
+      other('batch', {}, [turn('a', { label: '1' }), turn('a', { engine: 'acp' })]),
+      turn('a', { links: ['1'] }),
+    ],
   },
   { name: 'one-root-per-turn', traces: [[turn('a'), turn('a')]] },
   { name: 'one-root-per-turn: nested', traces: [turn('a', {}, [turn('a')])] },
@@ -166,6 +206,16 @@ export const brokenExamples: readonly Example[] = [
     traces: [turn('a', {}, [chat(usage({ output_tokens: 1, 'reasoning.output_tokens': 2 }))])],
   },
   { name: 'usage-sane: total', traces: [turn('a', usage({ input_tokens: 9 }), [chat(usage({ input_tokens: 5 }))])] },
+  { name: 'usage-sane: nothing', traces: [turn('a', usage({ input_tokens: 0 }), [chat(usage({ input_tokens: 10 }))])] },
+  {
+    name: 'usage-sane: two runs that make up for each other',
+    traces: [
+      other('batch', {}, [
+        turn('a', usage({ input_tokens: 10 }), [chat(usage({ input_tokens: 5 }))]),
+        turn('a', { engine: 'acp', ...usage({ input_tokens: 5 }) }, [chat(usage({ input_tokens: 10 }))]),
+      ]),
+    ],
+  },
   { name: 'no-content', traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.input.messages': '[]' } })])] },
   {
     name: 'no-content: numbered',
@@ -175,6 +225,10 @@ export const brokenExamples: readonly Example[] = [
     name: 'no-content: on an event',
     traces: [turn('a', { starts: [{ 'session.id': 'a', 'gen_ai.system_instructions': 'be kind' }] })],
   },
+  {
+    name: 'no-content: numbered, on an event',
+    traces: [turn('a', { starts: [{ 'session.id': 'a', 'gen_ai.prompt.0.content': 'hello' }] })],
+  },
   { name: 'id-not-in-names', traces: [turn('conv-42', {}, [other('GET /chats/conv-42')])] },
   { name: 'deprecated-names', traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.system': 'openai' } })])] },
   { name: 'id-well-formed: space', traces: [turn(' a')] },
@@ -182,4 +236,5 @@ export const brokenExamples: readonly Example[] = [
   { name: 'id-well-formed: long', traces: [turn('a'.repeat(129))] },
   { name: 'session-start-once', traces: [turn('a', { attributes: { 'session.previous_id': 'a' } })] },
   { name: 'sampled-whole', traces: [turn('a', { links: ['absent'] })] },
+  { name: 'sampled-whole: a task', traces: [other('compact', { engine: 'pi', session: 'a', links: ['absent'] })] },
 ];

@@ -25,6 +25,7 @@ import {
   ATTR_TURNKEEPER_ENGINE_SESSION_ID,
   ATTR_TURNKEEPER_LINK_KIND,
   ATTR_TURNKEEPER_SESSION_PARENT_ID,
+  ATTR_TURNKEEPER_SESSION_SOURCE,
   DEPRECATED_ATTR_GEN_AI_COMPLETION,
   DEPRECATED_ATTR_GEN_AI_PROMPT,
   DEPRECATED_ATTR_GEN_AI_SYSTEM,
@@ -37,14 +38,13 @@ import {
   OPERATION_EXECUTE_TOOL,
   OPERATION_INVOKE_AGENT,
   OPERATION_INVOKE_WORKFLOW,
+  SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
 import { attribute, list, literal } from './sql.ts';
+import { lookUp, trees } from './trees.ts';
 
 /** SDKs cut start times off to the millisecond; nanoseconds. */
 const tolerance = 2_000_000;
-
-/** Steps from a run up to the one that encloses it. */
-const deepest = 64;
 
 const unwanted = [
   ATTR_GEN_AI_INPUT_MESSAGES,
@@ -67,20 +67,26 @@ const counts = [
 ];
 const ids = [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_PREVIOUS_ID, ATTR_TURNKEEPER_SESSION_PARENT_ID];
 
-/** Columns that the questions below are asked of: one row a span. */
-function spans(from: string): string {
-  return `SELECT TraceId, SpanId, ParentSpanId, SpanName, ServiceName,
+/** Columns that the questions below are asked of, and more of them: one row a span. */
+function spans(from: string, more: readonly string[] = []): string {
+  const isPrevious = `attributes[${literal(ATTR_TURNKEEPER_LINK_KIND)}] = ${literal(LINK_KIND_PREVIOUS_TURN)}`;
+  const columns = `TraceId, SpanId, ParentSpanId, SpanName,
   lower(replaceRegexpOne(SpanKind, '^SPAN_KIND_', '')) AS kind, lower(replaceRegexpOne(StatusCode, '^STATUS_CODE_', '')) = 'error' AS failed,
-  toUnixTimestamp64Nano(Timestamp) AS start, start + Duration AS end, toString(ResourceAttributes) AS process,
+  toUnixTimestamp64Nano(Timestamp) AS start, start + Duration AS end, sipHash64(toString(ResourceAttributes)) AS process,
   ${attribute(ATTR_SESSION_ID)} AS session, ${attribute(ATTR_GEN_AI_CONVERSATION_ID)} AS conversation,
   ${attribute(ATTR_TURNKEEPER_ENGINE_NAME)} AS engine, ${attribute(ATTR_TURNKEEPER_ENGINE_SESSION_ID)} AS engineSession,
-  ${attribute(ATTR_GEN_AI_OPERATION_NAME)} AS operation, ${attribute(ATTR_GEN_AI_RESPONSE_ID)} AS response,
-  toUInt64OrZero(${attribute(ATTR_GEN_AI_USAGE_INPUT_TOKENS)}) AS inputTokens,
-  toUInt64OrZero(${attribute(ATTR_GEN_AI_USAGE_OUTPUT_TOKENS)}) AS outputTokens,
-  engine != '' AND operation IN ${list([OPERATION_INVOKE_AGENT, OPERATION_INVOKE_WORKFLOW])} AS turn,
-  arrayFirst((trace, attributes) -> attributes[${literal(ATTR_TURNKEEPER_LINK_KIND)}] = ${literal(LINK_KIND_PREVIOUS_TURN)}, Links.TraceId, Links.Attributes) AS previous,
-  (${flaws().join('\n    OR ')}) AS flawed
-FROM ${from}`;
+  engine != '' AS root, root AND ${attribute(ATTR_TURNKEEPER_SESSION_SOURCE)} = ${literal(SESSION_SOURCE_GENERATED)} AS generated,
+  ${attribute(ATTR_GEN_AI_OPERATION_NAME)} AS operation, ${isOperation(OPERATION_CHAT)} AS chat, ${attribute(ATTR_GEN_AI_RESPONSE_ID)} AS response,
+  operation IN ${list([OPERATION_CHAT, OPERATION_INVOKE_AGENT, OPERATION_INVOKE_WORKFLOW])} AS conversational,
+  ${countOf(ATTR_GEN_AI_USAGE_INPUT_TOKENS)} AS inputTokens, ${countOf(ATTR_GEN_AI_USAGE_OUTPUT_TOKENS)} AS outputTokens,
+  root AND operation IN ${list([OPERATION_INVOKE_AGENT, OPERATION_INVOKE_WORKFLOW])} AS turn,
+  arrayFilter((link, attributes) -> ${isPrevious}, arrayZip(Links.TraceId, Links.SpanId), Links.Attributes) AS previous`;
+  return `SELECT ${[columns, ...more].join(',\n  ')} FROM ${from}`;
+}
+
+/** A token count; -1 where there is none. */
+function countOf(name: string): string {
+  return `if(mapContains(SpanAttributes, ${literal(name)}), toInt64OrZero(${attribute(name)}), -1)`;
 }
 
 function isNotNamed(subject: string): string {
@@ -91,12 +97,17 @@ function isOperation(operation: string): string {
   return `operation = ${literal(operation)}`;
 }
 
+function saidAtStart(name: string): string {
+  return `arrayFirst((attributes, event) -> event = ${literal(EVENT_RUN_START)}, Events.Attributes, Events.Name)[${literal(name)}]`;
+}
+
 /** What a span can be suspected of by itself. Rather too often than not often enough: the rules have the last word. */
-function flaws(): readonly string[] {
+function flaws(from: string): readonly string[] {
   const wellFormed = ids.map(
     (id) =>
       `mapContains(SpanAttributes, ${literal(id)}) AND NOT match(${attribute(id)}, '^[\\\\x21-\\\\x7e]([\\\\x20-\\\\x7e]{0,126}[\\\\x21-\\\\x7e])?$')`,
   );
+  const isUnwanted = `match(key, ${literal(`^(?:${unwanted.map((name) => name.replaceAll('.', '\\.')).join('|')})(?:\\.|$)`)})`;
   return [
     // operation-shape
     `${isOperation(OPERATION_CHAT)} AND (${isNotNamed(ATTR_GEN_AI_REQUEST_MODEL)} OR kind != 'client' OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '')`,
@@ -108,24 +119,44 @@ function flaws(): readonly string[] {
     // errors-typed
     `(operation != '' OR engine != '') AND failed != (${attribute(ATTR_ERROR_TYPE)} != '')`,
     // conversation-matches
-    `session != '' AND conversation != session AND operation IN ${list([OPERATION_CHAT, OPERATION_INVOKE_AGENT, OPERATION_INVOKE_WORKFLOW])}`,
+    `conversational AND session != '' AND conversation != session`,
     // run-start-matches
-    `engine != '' AND (countEqual(Events.Name, ${literal(EVENT_RUN_START)}) != 1 OR arrayFirst((attributes, event) -> event = ${literal(EVENT_RUN_START)}, Events.Attributes, Events.Name)[${literal(ATTR_SESSION_ID)}] != session)`,
+    `root AND (countEqual(Events.Name, ${literal(EVENT_RUN_START)}) != 1 OR ${saidAtStart(ATTR_SESSION_ID)} != session)`,
+    `root AND conversation != '' AND ${saidAtStart(ATTR_GEN_AI_CONVERSATION_ID)} != '' AND ${saidAtStart(ATTR_GEN_AI_CONVERSATION_ID)} != conversation`,
+    // turns-linked, sessions-not-mixed, sampled-whole: there is room for one link
+    `root AND length(previous) > 1`,
     // no-content, deprecated-names
-    `hasAny(mapKeys(SpanAttributes), ${array(unwanted)}) OR arrayExists(attributes -> hasAny(mapKeys(attributes), ${array(unwanted)}), Events.Attributes)`,
-    `arrayExists(key -> arrayExists(name -> startsWith(key, concat(name, '.')), ${array(unwanted)}), mapKeys(SpanAttributes))`,
+    `arrayExists(key -> ${isUnwanted}, mapKeys(SpanAttributes)) OR arrayExists(attributes -> arrayExists(key -> ${isUnwanted}, mapKeys(attributes)), Events.Attributes)`,
     // usage-sane
     ...counts.map(
-      (name) => `mapContains(SpanAttributes, ${literal(name)}) AND toUInt64OrNull(${attribute(name)}) IS NULL`,
+      (name) => `mapContains(SpanAttributes, ${literal(name)}) AND NOT match(${attribute(name)}, '^[0-9]{1,15}$')`,
     ),
     `${attribute(ATTR_GEN_AI_USAGE_INPUT_TOKENS)} != '' AND inputTokens < toUInt64OrZero(${attribute(ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS)}) + toUInt64OrZero(${attribute(ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS)})`,
     `${attribute(ATTR_GEN_AI_USAGE_OUTPUT_TOKENS)} != '' AND outputTokens < toUInt64OrZero(${attribute(ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS)})`,
     // id-well-formed, id-not-minted, id-not-in-names, session-start-once
     ...wellFormed,
+    `${digitsOf('session')} IN (${madeFrom(from)}) OR ${digitsOf('conversation')} IN (${madeFrom(from)})`,
     `length(session) >= 4 AND position(SpanName, session) > 0`,
     `length(conversation) >= 4 AND position(SpanName, conversation) > 0`,
     `session != '' AND ${attribute(ATTR_SESSION_PREVIOUS_ID)} = session`,
   ].map((flaw) => `(${flaw})`);
+}
+
+/** An id without what may dress it up as a UUID. */
+function digitsOf(id: string): string {
+  return `lower(replaceAll(${id}, '-', ''))`;
+}
+
+/** The ids of traces and spans that a session or a conversation goes by: few, where those of all are many. */
+function madeFrom(from: string): string {
+  const given = [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID].map((name) => digitsOf(attribute(name)));
+  return `SELECT arrayJoin([TraceId, SpanId]) AS id FROM ${from} WHERE id IN (SELECT arrayJoin([${given.join(', ')}]) FROM ${from})`;
+}
+
+/** Whether a run's total is not the sum of its model calls, where each of them says its own. */
+function isMiscounted(tokens: string): string {
+  const own = `arrayFilter((count, chat, owner) -> chat AND owner = root, ${tokens}, isChat, run)`;
+  return `arrayExists(root -> ${tokens}[root] >= 0 AND notEmpty(${own}) AND arrayMin(${own}) >= 0 AND arraySum(${own}) != ${tokens}[root], roots)`;
 }
 
 /**
@@ -133,59 +164,79 @@ function flaws(): readonly string[] {
  * back is as much as is wrong.
  */
 export function suspectTraces(from: string, limit: number): string {
-  const nested = `arrayExists(parent -> parent != '' AND has(spanIds, parent), rootParents)`;
-  return `WITH spans AS (${spans(from)})
-SELECT trace, sessions FROM (
-SELECT TraceId AS trace, groupUniqArrayIf(session, session != '') AS sessions, groupArray(SpanId) AS spanIds,
-  groupArray(ParentSpanId) AS parents, groupArray(start) AS starts, groupArray(end) AS ends, groupArray(kind) AS kinds, groupArray(process) AS processes,
-  groupArrayIf(ParentSpanId, engine != '') AS rootParents, minIf(start, engine != '') AS firstRoot, countIf(engine != '') AS runs,
-  groupArrayIf((ParentSpanId, start), session = '') AS unstamped, max(flawed) AS isFlawed,
-  countIf(engine != '' AND session = '') AS sessionless, uniqExactIf((engine, session), engine != '') AS kindsOfRun, uniqExactIf(session, engine != '') AS runSessions,
-  countIf(operation = ${literal(OPERATION_CHAT)} AND response != '') - uniqExactIf(response, operation = ${literal(OPERATION_CHAT)} AND response != '') AS repeated,
-  sumIf(inputTokens, engine != '') AS rootInput, sumIf(inputTokens, operation = ${literal(OPERATION_CHAT)}) AS chatInput,
-  sumIf(outputTokens, engine != '') AS rootOutput, sumIf(outputTokens, operation = ${literal(OPERATION_CHAT)}) AS chatOutput,
-  mapFromArrays(spanIds, arrayZip(starts, ends, processes)) AS byId
-FROM spans GROUP BY TraceId)
-WHERE isFlawed OR sessionless > 0 OR repeated > 0
-  OR (runs > 0 AND arrayExists(span -> has(spanIds, span.1) AND span.2 >= toInt64(firstRoot) - ${tolerance}, unstamped))
-  OR (runs > 0 AND length(sessions) > 1)
-  OR runs > kindsOfRun OR (runSessions > 1 AND ${nested})
-  OR (rootInput > 0 AND rootInput != chatInput) OR (rootOutput > 0 AND rootOutput != chatOutput)
-  OR arrayExists((parent, kind) -> parent != '' AND kind NOT IN ('server', 'consumer') AND NOT has(spanIds, parent), parents, kinds)
-  OR arrayExists((parent, start, end, process) -> has(spanIds, parent) AND byId[parent].3 = process AND (start + ${tolerance} < byId[parent].1 OR end > byId[parent].2 + ${tolerance}), parents, starts, ends, processes)
+  const columns = [
+    "groupUniqArrayIf(session, session != '') AS sessions",
+    'max(flawed) AS isFlawed',
+    "max(root AND session = '') AS isSessionless",
+    `max(generated) AND max(conversational AND conversation != '' AND (session = '' OR session = conversation)) AS givesOut`,
+    `countIf(chat AND response != '') - uniqExactIf(response, chat AND response != '') AS repeated`,
+    'uniqExactIf((engine, session), root) AS kindsOfRun',
+    'uniqExact(SpanId) AS distinctSpans',
+    'groupArray(sipHash64(session)) AS stamps',
+    'groupArray(start) AS starts',
+    'groupArray(end) AS endings',
+    'groupArray(process) AS processes',
+    `groupArray(ParentSpanId != '' AND kind NOT IN ('server', 'consumer')) AS needsParent`,
+    'groupArray(chat) AS isChat',
+    'groupArray(inputTokens) AS inputs',
+    'groupArray(outputTokens) AS outputs',
+  ];
+  const ofParents = ['starts', 'endings', 'processes'].map((values) => lookUp('parents', 'positions', values));
+  const suspicions = [
+    'isFlawed',
+    'isSessionless',
+    'givesOut',
+    'repeated > 0',
+    'length(roots) > kindsOfRun',
+    // The same span twice, as after a repeated export: only the index of the rules counts it once.
+    'length(ids) > distinctSpans',
+    `arrayExists((stamp, root, other) -> root != 0 AND stamp != other, stamps, above, ${lookUp('above', 'positions', 'stamps')})`,
+    isMiscounted('inputs'),
+    isMiscounted('outputs'),
+    'arrayExists((parent, needed) -> parent = 0 AND needed, parents, needsParent)',
+    `arrayExists((parent, start, end, process, first, last, other) -> parent != 0 AND process = other AND (start + ${tolerance} < first OR end > last + ${tolerance}),
+    parents, starts, endings, processes, ${ofParents.join(', ')})`,
+  ].map((suspicion) => `(${suspicion})`);
+  const flawed = `(${flaws(from).join('\n    OR ')}) AS flawed`;
+  // Added up: where they are joined by OR, what they share is worked out again for each.
+  return `WITH spans AS (${spans(from, [flawed])}), trees AS (${trees(columns)})
+SELECT TraceId AS trace, sessions FROM trees
+WHERE ${suspicions.join('\n  + ')} > 0
 LIMIT ${limit}`;
 }
 
 /** Sessions that a rule may find something in which no trace shows by itself. */
 export function suspectSessions(from: string, limit: number): string {
-  return `WITH spans AS (${spans(from)})
+  return `WITH spans AS (${spans(from)}), enclosed AS (${enclosedTurns()}),
+  links AS (SELECT session, previous[1].1 AS trace, previous[1].2 AS span FROM spans WHERE root AND notEmpty(previous))
 SELECT session FROM (
   SELECT session FROM (
-    SELECT session, process, arraySort(turn -> turn.1, groupArray((start, TraceId, previous))) AS turns,
-      countIf(conversation != session) AS otherConversations, uniqExact(conversation) AS conversations
-    FROM spans WHERE turn AND session != '' GROUP BY session, process
-  ) WHERE conversations > 1 OR arrayExists((turn, before) -> turn.2 != before.2 AND turn.3 != before.2, arrayPopFront(turns), arrayPopBack(turns))
-  UNION DISTINCT SELECT session FROM spans WHERE turn AND previous != '' AND previous NOT IN (SELECT TraceId FROM ${from})
-  UNION DISTINCT SELECT session FROM (SELECT session, previous FROM spans WHERE turn AND previous != '') AS links
-    INNER JOIN (SELECT TraceId, any(session) AS linked FROM spans WHERE session != '' GROUP BY TraceId) AS targets ON links.previous = targets.TraceId WHERE linked != session
+    SELECT session, arraySort(groupArray((start, TraceId, SpanId, previous))) AS turns, uniqExact(conversation) AS conversations
+    FROM spans WHERE turn AND session != '' AND (TraceId, SpanId) NOT IN (SELECT TraceId, SpanId FROM enclosed) GROUP BY session, process
+  ) WHERE conversations > 1
+    OR arrayExists((turn, before) -> if(empty(turn.4), turn.2 != before.2, turn.4[1] != (before.2, before.3) OR turn.1 = before.1), arrayPopFront(turns), arrayPopBack(turns))
+  UNION DISTINCT SELECT session FROM links WHERE trace NOT IN (SELECT TraceId FROM ${from})
+  UNION DISTINCT SELECT links.session FROM links INNER JOIN (SELECT TraceId, SpanId, session FROM spans WHERE session != '' AND (TraceId, SpanId) IN (SELECT trace, span FROM links)) AS targets
+    ON links.trace = targets.TraceId AND links.span = targets.SpanId WHERE links.session != targets.session
   UNION DISTINCT SELECT session FROM spans WHERE session != '' AND session IN (SELECT engineSession FROM spans WHERE engineSession != '')
-  UNION DISTINCT SELECT session FROM spans WHERE session != '' AND (lower(replaceAll(session, '-', '')) IN (SELECT TraceId FROM ${from}) OR lower(session) IN (SELECT SpanId FROM ${from}))
+  UNION DISTINCT SELECT arrayJoin(sessions) AS session FROM (
+    SELECT groupUniqArray(session) AS sessions FROM spans WHERE turn AND engineSession != '' GROUP BY engineSession HAVING uniqExactIf(session, generated) > 1)
 ) WHERE session != '' LIMIT ${limit}`;
 }
 
-/** How much there is. A run that another one encloses is no turn: what is above it is looked up step by step. */
+/** The turns that a run encloses: a person counts them as a part of another one. */
+function enclosedTurns(): string {
+  const columns = ['groupArray(SpanId) AS spanIds', 'groupArray(turn) AS isTurn'];
+  const several = 'TraceId IN (SELECT TraceId FROM spans WHERE root GROUP BY TraceId HAVING count() > 1)';
+  return `SELECT TraceId, arrayJoin(arrayFilter((id, turn, root) -> turn AND root != 0, spanIds, isTurn, above)) AS SpanId FROM (${trees(columns, several)})`;
+}
+
+/** How much there is. */
 export function summary(from: string): string {
-  const session = attribute(ATTR_SESSION_ID);
-  const isRun = `${attribute(ATTR_TURNKEEPER_ENGINE_NAME)} != ''`;
-  const isTurn = `${isRun} AND ${attribute(ATTR_GEN_AI_OPERATION_NAME)} IN ${list([OPERATION_INVOKE_AGENT, OPERATION_INVOKE_WORKFLOW])}`;
-  return `WITH enclosed AS (
-  SELECT groupUniqArrayIf(SpanId, ${isRun}) AS runs, groupUniqArrayIf(SpanId, ${isTurn}) AS turns,
-    mapFromArrays(groupArray(SpanId), groupArray(ParentSpanId)) AS parents,
-    arrayCount(turn -> has(runs, arrayFold((above, step) -> if(above = '' OR has(runs, above), above, parents[above]), range(${deepest}), parents[turn])), turns) AS inner
-  FROM ${from} GROUP BY TraceId HAVING length(runs) > 1)
+  return `WITH spans AS (${spans(from)}), enclosed AS (${enclosedTurns()})
 SELECT toString(uniqExact(TraceId, SpanId)) AS spans, toString(uniqExact(TraceId)) AS traces,
-  toString(uniqExactIf(${session}, ${session} != '')) AS sessions,
-  toString(uniqExactIf((TraceId, SpanId), ${isTurn}) - (SELECT sum(inner) FROM enclosed)) AS turns FROM ${from}`;
+  toString(uniqExactIf(session, session != '')) AS sessions,
+  toString(uniqExactIf((TraceId, SpanId), turn AND (TraceId, SpanId) NOT IN (SELECT TraceId, SpanId FROM enclosed))) AS turns FROM spans`;
 }
 
 /** The traces of some sessions, and those in which one of these ids is an engine's own. */
@@ -206,8 +257,4 @@ export function everySpan(table: string): string {
   SpanAttributes, ResourceAttributes, Events.Name AS eventNames, arrayMap(time -> toString(toUnixTimestamp64Nano(time)), Events.Timestamp) AS eventTimes,
   Events.Attributes AS eventAttributes, Links.TraceId AS linkTraces, Links.SpanId AS linkSpans, Links.Attributes AS linkAttributes
 FROM ${table}`;
-}
-
-function array(texts: readonly string[]): string {
-  return `[${texts.map(literal).join(', ')}]`;
 }
