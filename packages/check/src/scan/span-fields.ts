@@ -158,8 +158,7 @@ export class SpanFields {
     this.isTraceLike = this.isBadSession = false;
     if (this.#good[slot] === high && this.#good[slot + 1] === low) return;
     this.isBadSession = this.isBadId(session);
-    // 32 hexadecimal digits, with or without dashes.
-    this.isTraceLike = this.#countDigits(session) === 32;
+    this.isTraceLike = this.isTraceLikeId(session);
     if (this.isBadSession || this.isTraceLike) return;
     this.#good[slot] = high;
     this.#good[slot + 1] = low;
@@ -177,6 +176,11 @@ export class SpanFields {
       if (byte < 0x20 || byte > 0x7e) return true;
     }
     return this.#countDigits(field) === 16;
+  }
+
+  /** Whether an id has the form of a trace's: 32 hexadecimal digits, with or without dashes. */
+  isTraceLikeId(field: number): boolean {
+    return this.isThere(field) && this.#countDigits(field) === 32;
   }
 
   /** How many hexadecimal digits an id is of; -1 where there is anything but these and dashes in it. */

@@ -116,7 +116,7 @@ function agrees(fields: SpanFields): boolean {
 
 function hasBadId(fields: SpanFields): boolean {
   if (fields.has(session) ? fields.isBadSession : fields.isBadId(session)) return true;
-  return !fields.isEqual(session, conversation) && fields.isBadId(conversation);
+  return !fields.isEqual(session, conversation) && (fields.isBadId(conversation) || fields.isTraceLikeId(conversation));
 }
 
 /** Whether an id stands in the span's name. */

@@ -12,6 +12,7 @@ const usage = (counts: Readonly<Record<string, unknown>>) => ({
 });
 const child = { 'turnkeeper.session.parent_id': 'conv-1' };
 const stock = { 'service.name': 'stock' };
+const firstTrace = 'a'.padEnd(31, '0') + '1';
 const ofEngine = (session: string, source: string) =>
   turn(
     session,
@@ -114,7 +115,15 @@ export const brokenExamples: readonly Example[] = [
     traces: [turn('a', { attributes: { 'turnkeeper.session.source': 'generated' } })],
   },
   { name: 'id-not-minted: blank', traces: [id('  ')] },
-  { name: 'id-not-minted: a trace', traces: [id('a'.padEnd(31, '0') + '1')] },
+  { name: 'id-not-minted: a trace', traces: [id(firstTrace)] },
+  {
+    name: 'id-not-minted: a trace, for a tool',
+    traces: [turn('a', {}, [tool({ attributes: { 'gen_ai.conversation.id': firstTrace } })])],
+  },
+  {
+    name: 'id-not-minted: a trace, for any span',
+    traces: [other('GET', { attributes: { 'gen_ai.conversation.id': firstTrace } })],
+  },
   { name: 'id-not-minted: generated', traces: [ofEngine('g1', 'generated'), ofEngine('g2', 'generated')] },
   { name: 'id-not-minted: a span', traces: [id('b'.padEnd(15, '0') + '1')] },
   {
