@@ -9,8 +9,8 @@ import { NameIndex } from './names.ts';
 
 /** Members of an export request. */
 export const requestNames: NameIndex = new NameIndex(['resourceSpans']);
-/** Members of `resourceSpans`. */
-export const resourceNames: NameIndex = new NameIndex(['resource', 'scopeSpans']);
+/** Members of `resourceSpans`; the last one is what old exporters call `scopeSpans`, and is left to the parser. */
+export const resourceNames: NameIndex = new NameIndex(['resource', 'scopeSpans', 'instrumentationLibrarySpans']);
 /** Members of `scopeSpans`. */
 export const scopeNames: NameIndex = new NameIndex(['spans']);
 /** Members of a span that are read. */

@@ -140,6 +140,18 @@ describe('scanFiles', () => {
     expect(findings).toMatchObject([{ rule: 'every-span-stamped' }]);
   });
 
+  it('reads lists of spans by the name that they once had', async () => {
+    const lines = toOtlpLines(spansOf(turn('a', {}, [tool({ session: null })]), turn('b')));
+    const [first = '', ...rest] = lines.split('\n');
+    const file = write(
+      [first, ...rest.map((line) => line.replace('scopeSpans', 'instrumentationLibrarySpans'))].join('\n'),
+    );
+    const [summary, findings] = await scan([file]);
+    expect(summary).toMatchObject({ spans: 4, traces: 2 });
+    expect(findings).toMatchObject([{ rule: 'every-span-stamped' }]);
+    expect([summary, findings]).toEqual(await read([file]));
+  });
+
   it('finds an id on a metric, of a conversation in which nothing else is wrong', async () => {
     const attributes = [{ key: 'chat', value: { stringValue: 'conv-42' } }];
     const named = { name: 'tokens.conv-43.count', sum: { dataPoints: [] } };
