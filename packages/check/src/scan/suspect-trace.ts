@@ -156,11 +156,12 @@ export class TraceJudge {
         if (above === none && (flags & flag.isTurn) !== 0) turns.push(row);
         else if ((flags & flag.hasLink) !== 0) isSuspect = true;
       }
-      if (above === none) continue;
-      if (isMixed && !this.#isSameSession(row, members[above] ?? 0)) isSuspect = true;
-      if ((flags & flag.isChat) === 0) continue;
-      add(inputs, above, (flags & flag.hasInput) === 0 ? Infinity : (numbers[row / 2 + number.input] ?? 0));
-      add(outputs, above, (flags & flag.hasOutput) === 0 ? Infinity : (numbers[row / 2 + number.output] ?? 0));
+      if (above !== none && isMixed && !this.#isSameSession(row, members[above] ?? 0)) isSuspect = true;
+      // A root that is a model call counts for its own run.
+      const run = isRun ? position : above;
+      if (run === none || (flags & flag.isChat) === 0) continue;
+      add(inputs, run, (flags & flag.hasInput) === 0 ? Infinity : (numbers[row / 2 + number.input] ?? 0));
+      add(outputs, run, (flags & flag.hasOutput) === 0 ? Infinity : (numbers[row / 2 + number.output] ?? 0));
     }
     for (let position = 0; position < members.length; position += 1) {
       const row = members[position] ?? 0;

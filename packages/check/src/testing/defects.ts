@@ -81,6 +81,15 @@ export const wholeExamples: readonly Example[] = [
     name: 'a failed request that leaves the name of an operation empty',
     traces: [other('GET', { status: 'error', attributes: { 'gen_ai.operation.name': '' } })],
   },
+  {
+    name: 'tokens of a model call that is a run of its own',
+    traces: [
+      turn('a', usage({ input_tokens: 10 }), [
+        chat(usage({ input_tokens: 10 })),
+        tool({}, [chat({ engine: 'acp', ...usage({ input_tokens: 5 }) })]),
+      ]),
+    ],
+  },
   { name: 'spans without any run', traces: [other('GET', {}, [other('SELECT')])] },
 ];
 
@@ -222,6 +231,23 @@ export const brokenExamples: readonly Example[] = [
       other('batch', {}, [
         turn('a', usage({ input_tokens: 10 }), [chat(usage({ input_tokens: 5 }))]),
         turn('a', { engine: 'acp', ...usage({ input_tokens: 5 }) }, [chat(usage({ input_tokens: 10 }))]),
+      ]),
+    ],
+  },
+  {
+    name: 'usage-sane: the root is a model call',
+    traces: [
+      other('batch', {}, [
+        chat({ engine: 'pi', session: 'a', ...usage({ input_tokens: 5 }) }, [chat(usage({ input_tokens: 5 }))]),
+      ]),
+    ],
+  },
+  {
+    name: 'usage-sane: the root is a model call inside of another run',
+    traces: [
+      turn('a', usage({ input_tokens: 15 }), [
+        chat(usage({ input_tokens: 10 })),
+        tool({}, [chat({ engine: 'acp', ...usage({ input_tokens: 5 }) })]),
       ]),
     ],
   },
