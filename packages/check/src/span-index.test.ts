@@ -1,8 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { captureRecords } from './capture.ts';
-import { spansOf, turn } from './testing/spans.ts';
+import { check } from './check.ts';
+import { chat, spansOf, tool, turn } from './testing/spans.ts';
 
 describe('the index of spans', () => {
+  it('is the same from wherever parents that form a ring are read first', () => {
+    const spans = spansOf(turn('a', {}, [tool({ session: null }, [turn('a', {}, [chat({ session: null })])])]));
+    const last = spans.find(({ parentSpanId }) => parentSpanId === spans[1]?.spanId);
+    const ring = spans.map((span, at) => (at === 0 ? { ...span, parentSpanId: last?.spanId } : span));
+    const read = ring.map((_, at) => captureRecords({ spans: [...ring.slice(at), ...ring.slice(0, at)] }));
+    for (const capture of read) {
+      expect(capture.index.runs.map(({ parent }) => parent)).toEqual([undefined, undefined]);
+      expect(check(capture)).toEqual(check(read[0]!));
+    }
+    expect(check(read[0]!).map(({ rule }) => rule)).toContain('every-span-stamped');
+  });
+
   it('is worked out for runs within runs, however many, each of which says it began before the one around it', () => {
     const [root] = spansOf(turn('a', {}, []));
     const idOf = (at: number) => `b${at.toString(16).padStart(15, '0')}`;

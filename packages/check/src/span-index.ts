@@ -148,11 +148,12 @@ function findMemberships(
       walked.add(above);
       above = parentOf(above);
     }
-    let { run, depth }: Membership = (above === undefined ? undefined : known.get(above)) ?? {
-      run: undefined,
-      depth: 0,
-    };
+    const top: Membership = { run: undefined, depth: 0 };
+    let { run, depth } = (above && known.get(above)) ?? top;
+    // Of spans in a ring none is above the others, wherever it was entered.
+    const ring = above && walked.has(above) ? new Set(path.slice(path.indexOf(above))) : undefined;
     for (const below of path.toReversed()) {
+      if (ring?.has(below)) ({ run, depth } = top);
       const beginsRun = textOf(below.attributes, ATTR_TURNKEEPER_ENGINE_NAME) !== undefined;
       if (beginsRun) run = { root: below, spans: [], parent: run };
       known.set(below, { run, depth: (depth += 1) });

@@ -152,6 +152,19 @@ describe('scanFiles', () => {
     expect([summary, findings]).toEqual(await read([file]));
   });
 
+  it('counts and follows a turn that hangs below itself', async () => {
+    const spans = spansOf(turn('a', { label: '1' }), turn('a', {}, [tool()]), turn('a', { links: ['1'] }));
+    const toolSpan = spans.find(({ name }) => name === 'execute_tool add');
+    const ring = spans.map((span) =>
+      span.spanId === toolSpan?.parentSpanId ? { ...span, parentSpanId: toolSpan?.spanId } : span,
+    );
+    const file = write(toOtlpLines(ring));
+    const [summary, findings] = await scan([file]);
+    expect(summary).toMatchObject({ turns: 3 });
+    expect(findings).toMatchObject([{ rule: 'turns-linked' }, { rule: 'turns-linked' }]);
+    expect([summary, findings]).toEqual(await read([file]));
+  });
+
   it('finds an id on a metric, of a conversation in which nothing else is wrong', async () => {
     const attributes = [{ key: 'chat', value: { stringValue: 'conv-42' } }];
     const named = { name: 'tokens.conv-43.count', sum: { dataPoints: [] } };

@@ -22,6 +22,8 @@ export class TraceJudge {
   readonly #rows: SpanRows;
   /** By position of a member: the position of its parent. */
   #parents = new Int32Array(64);
+  /** By position of a member: the walk up the parents that came by first, from 1; 0: none yet. */
+  #walks = new Int32Array(64);
   /** By position of a run: the sums of what its model calls count. */
   #inputs = new Float64Array(64);
   #outputs = new Float64Array(64);
@@ -60,6 +62,7 @@ export class TraceJudge {
 
   #widen(size: number): void {
     this.#parents = new Int32Array(size * 2);
+    this.#walks = new Int32Array(size * 2);
     this.#inputs = new Float64Array(size * 2);
     this.#outputs = new Float64Array(size * 2);
   }
@@ -137,6 +140,7 @@ export class TraceJudge {
     const inputs = this.#inputs;
     const outputs = this.#outputs;
     let isSuspect = false;
+    let isNested = false;
     let tops = 0;
     // Not a number: no call below the run counts anything.
     inputs.fill(Number.NaN, 0, members.length);
@@ -149,6 +153,7 @@ export class TraceJudge {
       const above = this.#climb(members, isRun ? parent : position);
       if (above === ring) return true;
       if (isRun) {
+        isNested ||= above !== none;
         const parentFlags = parent === none ? 0 : (words[(members[parent] ?? 0) + word.flags] ?? 0);
         // A root right below another one, or below a model call: one run with two roots?
         if ((parentFlags & (flag.isRun | flag.isChat)) !== 0) isSuspect = true;
@@ -175,7 +180,19 @@ export class TraceJudge {
       if ((flags & flag.hasOutput) !== 0 && Number.isFinite(output) && numbers[row / 2 + number.output] !== output)
         isSuspect = true;
     }
-    return isSuspect || tops > 1;
+    return isSuspect || tops > 1 || (isNested && this.#hasRing(members));
+  }
+
+  /** Whether parents form a ring: who is above whom then, only the index of the rules knows. */
+  #hasRing(members: readonly number[]): boolean {
+    const walks = this.#walks;
+    walks.fill(0, 0, members.length);
+    for (let walk = 1; walk <= members.length; walk += 1) {
+      let at = walk - 1;
+      for (; at !== none && walks[at] === 0; at = this.#parents[at] ?? none) walks[at] = walk;
+      if (at !== none && walks[at] === walk) return true;
+    }
+    return false;
   }
 
   /** The position of the nearest run, from a position upwards; `none`, or `ring`. */
