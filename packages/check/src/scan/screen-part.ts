@@ -12,6 +12,8 @@ export interface ScreenPart {
   /** Pairs: a trace and a session in it; a trace and an engine's own session in it. */
   readonly members: Uint32Array<ArrayBuffer>;
   readonly engines: Uint32Array<ArrayBuffer>;
+  /** The engines' own sessions for which a session was generated. */
+  readonly generated: Uint32Array<ArrayBuffer>;
   readonly turns: Uint32Array<ArrayBuffer>;
   readonly traceLike: Uint32Array<ArrayBuffer>;
   readonly processes: readonly string[];

@@ -1,4 +1,8 @@
-import { ATTR_TURNKEEPER_ENGINE_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
+import {
+  ATTR_TURNKEEPER_ENGINE_SESSION_ID,
+  ATTR_TURNKEEPER_SESSION_SOURCE,
+  SESSION_SOURCE_GENERATED,
+} from '@turnkeeper/instrumentation/semconv';
 import { Blocks } from './blocks.ts';
 import { hashText, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
@@ -48,6 +52,8 @@ export class Screen {
   readonly #members = new WordTable(2);
   /** In which traces an engine's own id was kept aside, a pair each. */
   readonly #engines = new WordTable(2);
+  /** The engines' own sessions for which a session was generated. */
+  readonly #generated = new Set<number>();
   readonly #patience: number;
   readonly #isContinuation: boolean;
   #open: number[] = [];
@@ -90,7 +96,8 @@ export class Screen {
     const engineSession = textOf(span.attributes, ATTR_TURNKEEPER_ENGINE_SESSION_ID);
     if (engineSession !== undefined) {
       hashText(engineSession, hash);
-      this.#engines.addPair(trace, this.#engineSessions.add(hash.high, hash.low));
+      const isGenerated = span.attributes[ATTR_TURNKEEPER_SESSION_SOURCE] === SESSION_SOURCE_GENERATED;
+      this.#noteEngineSession(trace, hash.high, hash.low, isGenerated);
     }
     const session = sessionOf(span);
     if (session === undefined) return;
@@ -119,6 +126,7 @@ export class Screen {
     // Many are asked about, few are there.
     const isWholeTrace = new Uint8Array(this.traces.size);
     const isWholeSession = new Uint8Array(this.sessions.size);
+    const isWholeEngineSession = new Uint8Array(this.#engineSessions.size);
     for (const trace of traces) isWholeTrace[trace] = 1;
     for (const session of sessions) isWholeSession[session] = 1;
     let isGrowing = traces.size + sessions.size > 0;
@@ -127,19 +135,23 @@ export class Screen {
       wholeTraces.add(trace);
       isGrowing = true;
     };
-    const { words, end } = this.#members;
-    while (isGrowing) {
-      isGrowing = false;
+    const grow = ({ words, end }: WordTable, isWhole: Uint8Array, isAsked?: ReadonlySet<number>): void => {
       for (let at = 0; at < end; at += 2) {
         const trace = words[at] ?? 0;
         const session = words[at + 1] ?? 0;
-        if (isWholeTrace[trace] === isWholeSession[session]) continue;
-        if (isWholeSession[session] === 1) addTrace(trace);
+        if (isWholeTrace[trace] === isWhole[session] || isAsked?.has(session) === false) continue;
+        if (isWhole[session] === 1) addTrace(trace);
         else {
-          isWholeSession[session] = 1;
+          isWhole[session] = 1;
           isGrowing = true;
         }
       }
+    };
+    while (isGrowing) {
+      isGrowing = false;
+      grow(this.#members, isWholeSession);
+      // Whether each turn of an engine's session has a generated one of its own only all of them can tell.
+      if (this.#generated.size > 0) grow(this.#engines, isWholeEngineSession, this.#generated);
       this.#turns.follow(this.traces.hashes, isWholeTrace, addTrace);
     }
     return wholeTraces;
@@ -158,6 +170,7 @@ export class Screen {
       engineSessions: this.#engineSessions.pairs,
       members: this.#members.used,
       engines: this.#engines.used,
+      generated: Uint32Array.from(this.#generated),
       turns: this.#turns.used,
       traceLike: this.#scanner.traceLike.used,
       processes: this.#scanner.processes.names,
@@ -181,6 +194,7 @@ export class Screen {
       this.#members.addPair(traces[part.members[at] ?? 0] ?? 0, sessions[part.members[at + 1] ?? 0] ?? 0);
     for (let at = 0; at < part.engines.length; at += 2)
       this.#engines.addPair(traces[part.engines[at] ?? 0] ?? 0, engineSessions[part.engines[at + 1] ?? 0] ?? 0);
+    for (const engineSession of part.generated) this.#generated.add(engineSessions[engineSession] ?? 0);
     this.#scanner.traceLike.absorb(part.traceLike);
     this.#absorbRows(part, traces, processes);
     this.#seen += part.spans;
@@ -288,7 +302,11 @@ export class Screen {
     for (let member = 0; member < members.length; member += 1) {
       const row = members[member] ?? 0;
       const flags = words[row + word.flags] ?? 0;
-      if ((flags & flag.hasEngineSession) !== 0) this.#noteEngineSession(trace, row);
+      if ((flags & flag.hasEngineSession) !== 0) {
+        const engineHigh = words[row + word.engineSession] ?? 0;
+        const engineLow = words[row + word.engineSession + 1] ?? 0;
+        this.#noteEngineSession(trace, engineHigh, engineLow, (flags & flag.isGenerated) !== 0);
+      }
       if ((flags & flag.isStamped) === 0) continue;
       const high = words[row + word.session] ?? 0;
       const low = words[row + word.session + 1] ?? 0;
@@ -305,11 +323,10 @@ export class Screen {
     for (let member = 0; member < members.length; member += 1) this.#rows.give(members[member] ?? 0);
   }
 
-  #noteEngineSession(trace: number, row: number): void {
-    const { words } = this.#rows;
-    const high = words[row + word.engineSession] ?? 0;
-    const low = words[row + word.engineSession + 1] ?? 0;
-    this.#engines.addPair(trace, this.#engineSessions.add(high, low));
+  #noteEngineSession(trace: number, high: number, low: number, isGenerated: boolean): void {
+    const engineSession = this.#engineSessions.add(high, low);
+    this.#engines.addPair(trace, engineSession);
+    if (isGenerated) this.#generated.add(engineSession);
   }
 
   /** A session that goes by the id that an engine kept aside somewhere. */

@@ -46,7 +46,7 @@ export class SpanBytes extends AttributeBytes {
     structure.hasOperation = fields.has(operationName);
     structure.operation = this.#decisiveWord(fields, operationName, operationNames);
     if (this.isOdd || this.hasEscapes) structure.flags |= flag.isFlawed;
-    structure.isGenerated = this.#decisiveWord(fields, source, generated) === 0;
+    if (this.#decisiveWord(fields, source, generated) === 0) structure.flags |= flag.isGenerated;
   }
 
   /** Notes a member that may be there once; of two, only the parser knows which counts. */

@@ -16,6 +16,7 @@ import { NameIndex, numberOf } from './names.ts';
 import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
 import { place } from './places.ts';
 import { conversation, engine, session, type SpanFields } from './span-fields.ts';
+import { flag } from './span-rows.ts';
 
 const provider = numberOf(ATTR_GEN_AI_PROVIDER_NAME);
 const requestModel = numberOf(ATTR_GEN_AI_REQUEST_MODEL);
@@ -58,7 +59,8 @@ const telling = (1 << requestModel) | (1 << toolName) | (1 << errorType) | (1 <<
 /** Whether a rule may find something in a span by itself; rather too often than not often enough. */
 export function isFlawed(fields: SpanFields): boolean {
   const { structure } = fields;
-  const { hasOperation, operation, status, isGenerated } = structure;
+  const { hasOperation, operation, status } = structure;
+  const isGenerated = (structure.flags & flag.isGenerated) !== 0;
   if (!hasOperation && !isGenerated && (structure.present & telling) === 0 && !fields.hasCounts())
     return hasBadId(fields) || isNamed(fields, session);
   const isRun = fields.has(engine);

@@ -16,6 +16,7 @@ export const flag: {
   readonly hasOutput: 2_048;
   readonly hasEngineSession: 4_096;
   readonly isProducer: 8_192;
+  readonly isGenerated: 16_384;
 } = {
   hasParent: 1,
   /** The parent is, or may be, in another process: it need not be in the input. */
@@ -35,6 +36,8 @@ export const flag: {
   hasEngineSession: 4_096,
   /** What hangs below may lie outside of its times. */
   isProducer: 8_192,
+  /** The session is said to be generated. */
+  isGenerated: 16_384,
 };
 
 /** Where in a row the words are: each 32 bits wide. A hash or an id of 64 bits is two, the high one first. */

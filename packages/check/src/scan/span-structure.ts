@@ -13,6 +13,4 @@ export class SpanStructure {
   /** Whether an operation is named, and which one it is; -1: another one. */
   hasOperation = false;
   operation = -1;
-  /** Whether the session is said to be generated. */
-  isGenerated = false;
 }

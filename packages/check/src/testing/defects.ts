@@ -90,6 +90,10 @@ export const wholeExamples: readonly Example[] = [
       ]),
     ],
   },
+  {
+    name: "a session of the engine's for which an id was given at last",
+    traces: [ofEngine('g1', 'generated'), ofEngine('g2', 'generated'), ofEngine('a', 'explicit')],
+  },
   { name: 'spans without any run', traces: [other('GET', {}, [other('SELECT')])] },
 ];
 
