@@ -24,6 +24,8 @@ export interface Run {
   readonly isTurn: boolean;
   /** The run that encloses this one. */
   readonly parent: Run | undefined;
+  /** The nearest run around this one that has a session. */
+  readonly outer: Run | undefined;
   /** The root and its descendants without those of enclosed runs, by start. */
   readonly spans: readonly CapturedSpan[];
   /** The root's `run.start` events; one, when all is well. */
@@ -172,6 +174,7 @@ function finishRun({ root, spans }: OpenRun, parent: Run | undefined): Run {
     isSessionless: !namesSession(root) && !starts.some(startNamesSession) && spans.every((span) => !sessionOf(span)),
     isTurn: operation === OPERATION_INVOKE_AGENT || operation === OPERATION_INVOKE_WORKFLOW,
     parent,
+    outer: parent?.session === undefined ? parent?.outer : parent,
     spans,
     starts,
   };

@@ -40,6 +40,26 @@ describe('every-span-stamped', () => {
     ]);
   });
 
+  it('finds every span of a run that lost the session of a run around it', () => {
+    const lost = turn(null, {}, [tool({}, [turn('conv-42')])]);
+    const found = violations(rule, turn('conv-42', {}, [tool({}, [turn(null, {}, [tool({}, [lost])])])]));
+    expect(found.map(({ what, severity }) => [what, severity])).toEqual([
+      ['Span "invoke_agent pi", the root of a run of "pi", carries no session.id.', undefined],
+      ['Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.', undefined],
+      ['Span "invoke_agent pi", the root of a run of "pi", carries no session.id.', undefined],
+      ['Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.', undefined],
+    ]);
+  });
+
+  it('reports a run in another process once, where the call came in', () => {
+    const resource = { 'service.name': 'stock' };
+    const run = turn(null, { resource }, [chat({ resource })]);
+    const remote = other('POST /ask', { session: null, resource, kind: 'server' }, [run]);
+    expect(judge(rule, turn('conv-42', {}, [tool({}, [remote])]))).toEqual([
+      'Span "POST /ask", in another process than its run "invoke_agent pi", carries no session.id.',
+    ]);
+  });
+
   it('asks nothing of spans above the first run, nor beside it', () => {
     expect(judge(rule, other('POST /chat', {}, [turn('conv-42'), other('SELECT')]))).toEqual([]);
   });

@@ -13,7 +13,8 @@ export const everySpanStamped: Rule = {
   fix: 'Register SessionSpanProcessor in the SDK that made the span, around the exporting processor or before it.',
   *judge(index) {
     for (const run of index.runs) {
-      if (run.isSessionless) yield* judgeSessionless(run);
+      // Where a run around it has a session, this one has lost it.
+      if (run.isSessionless && run.outer === undefined) yield* judgeSessionless(run);
       else yield* judgeRun(index, run);
     }
   },
@@ -31,18 +32,20 @@ function* judgeSessionless(run: Run): Iterable<Violation> {
 }
 
 function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
+  // The session that is missing is that of the run, or of the one around it.
+  const home = run.session === undefined ? (run.outer ?? run) : run;
   for (const span of run.spans) {
     if (sessionOf(span) !== undefined) continue;
-    if (!isElsewhere(span, run)) {
+    if (!isElsewhere(span, home)) {
       yield { at: span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
       continue;
     }
     // Another process does not know the session: one finding for all that it did, where the call came in.
     const caller = index.parentOf(span);
-    if (caller !== undefined && isElsewhere(caller, run) && sessionOf(caller) === undefined) continue;
+    if (caller !== undefined && isElsewhere(caller, home) && sessionOf(caller) === undefined) continue;
     yield {
       at: span,
-      what: `Span ${quote(span.name)}, in another process than its run ${quote(run.root.name)}, carries no ${ATTR_SESSION_ID}.`,
+      what: `Span ${quote(span.name)}, in another process than its run ${quote(home.root.name)}, carries no ${ATTR_SESSION_ID}.`,
       fix: 'Send the session along: register SessionPropagator with this host in `send` here, and with `accept` and SessionSpanProcessor there.',
     };
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judge, other, tool, turn } from '../testing/spans.ts';
+import { judge, other, type SpanLiteral, tool, turn } from '../testing/spans.ts';
 import { sessionsNotMixed as rule } from './sessions-not-mixed.ts';
 
 describe('sessions-not-mixed', () => {
@@ -7,6 +7,16 @@ describe('sessions-not-mixed', () => {
     expect(judge(rule, turn('conv-1', {}, [tool({}, [turn('conv-2')])]))).toEqual([
       'The run "invoke_agent pi" of session "conv-2" hangs under "invoke_agent pi", a run of session "conv-1", and does not declare it.',
     ]);
+  });
+
+  it("finds it also where a run without an id is between them, unless it declares the outer run's session", () => {
+    const around = (inner: SpanLiteral) => turn('conv-1', {}, [tool({}, [turn(null, {}, [tool({}, [inner])])])]);
+    expect(judge(rule, around(turn('conv-2')))).toEqual([
+      'The run "invoke_agent pi" of session "conv-2" hangs under "invoke_agent pi", a run of session "conv-1", and does not declare it.',
+    ]);
+    const attributes = { 'turnkeeper.session.parent_id': 'conv-1' };
+    expect(judge(rule, around(turn('conv-2', { attributes })))).toEqual([]);
+    expect(judge(rule, around(turn('conv-1')))).toEqual([]);
   });
 
   it('finds a link to a turn of another session', () => {

@@ -25,13 +25,12 @@ export const sessionsNotMixed: Rule = {
   },
 };
 
-function* judgeNesting({ root, session, parent }: Run): Iterable<Violation> {
-  const outer = parent?.session;
-  if (parent === undefined || session === undefined || outer === undefined || session === outer) return;
-  if (parentSessionOf(root) === outer) return;
+function* judgeNesting({ root, session, outer }: Run): Iterable<Violation> {
+  if (session === undefined || outer?.session === undefined || session === outer.session) return;
+  if (parentSessionOf(root) === outer.session) return;
   yield {
     at: root,
-    what: `The run ${quote(root.name)} of session ${quote(session)} hangs under ${quote(parent.root.name)}, a run of session ${quote(outer)}, and does not declare it.`,
+    what: `The run ${quote(root.name)} of session ${quote(session)} hangs under ${quote(outer.root.name)}, a run of session ${quote(outer.session)}, and does not declare it.`,
     fix: `If the one started the other on purpose, give the inner session ${ATTR_TURNKEEPER_SESSION_PARENT_ID}; if not, begin it in a context of its own, with withSession(…) around the call.`,
   };
 }

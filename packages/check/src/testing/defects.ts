@@ -110,6 +110,7 @@ export const brokenExamples: readonly Example[] = [
     name: 'every-span-stamped: another process',
     traces: [turn('a', {}, [other('POST', { session: null, kind: 'server', resource: stock })])],
   },
+  { name: 'every-span-stamped: below a session', traces: [turn('a', {}, [tool({}, [turn(null)])])] },
   {
     name: 'every-span-stamped: another clock',
     traces: [
@@ -164,6 +165,10 @@ export const brokenExamples: readonly Example[] = [
     traces: [turn('a', { starts: [{ 'session.id': 'a', 'gen_ai.conversation.id': 'b' }] })],
   },
   { name: 'sessions-not-mixed: nested', traces: [turn('a', {}, [tool({}, [turn('b')])])] },
+  {
+    name: 'sessions-not-mixed: with a run without an id between',
+    traces: [turn('a', {}, [tool({}, [turn(null, {}, [tool({}, [turn('b')])])])])],
+  },
   {
     name: 'sessions-not-mixed: linked twice',
     traces: [turn('a', { label: 'a' }), turn('b', { label: 'b' }), turn('b', { links: ['b', 'a'] })],
