@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { check } from '../check.ts';
 import { summarize } from '../summary.ts';
 import { serveChdb } from '../testing/chdb-server.ts';
 import { startChdb } from '../testing/chdb.ts';
 import { turnkeeper } from '../testing/command.ts';
+import { changedSpans } from '../testing/changes.ts';
 import { brokenExamples, wholeExamples } from '../testing/defects.ts';
 import { captureOf, chat, other, type SpanLiteral, spansOf, tool, turn } from '../testing/spans.ts';
 import { captureClickHouse, captureClickHouseTable } from './clickhouse.ts';
@@ -26,6 +28,20 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
       expect(summary).toEqual(summarize(captureOf(...traces, ...noise)));
     },
   );
+
+  it('has the same findings when the server looks for them, whatever is changed about spans', async () => {
+    const spans = spansOf(...wholeExamples.flatMap(({ traces }) => traces));
+    await fc.assert(
+      fc.asyncProperty(changedSpans(spans, 10), async (changed) => {
+        fill(changed);
+        const everything = await captureClickHouseTable(query);
+        const { suspects, summary } = await captureClickHouse(query);
+        expect(check(suspects)).toEqual(check(everything));
+        expect(summary).toEqual(summarize(everything));
+      }),
+      { numRuns: 40 },
+    );
+  });
 
   it('knows of traces of thousands of spans, and hundreds deep, where each belongs', async () => {
     const inner = turn('a', { engine: 'acp' }, [other('GET', { session: null })]);
