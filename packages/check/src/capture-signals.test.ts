@@ -25,4 +25,20 @@ describe('createCapture', () => {
     expect(capture.index.metrics).toMatchObject([{ name: 'tokens', series: [{ kind: 'input' }, { kind: 'output' }] }]);
     await provider.shutdown();
   });
+
+  it('keeps metrics of one name apart, of two scopes and of two versions of one, whatever is counted later', async () => {
+    const capture = createCapture();
+    const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });
+    const provider = new MeterProvider({ readers: [reader] });
+    const count = (chat: string, scope: string, version?: string): void =>
+      provider.getMeter(scope, version).createCounter('tokens').add(1, { chat });
+    count('a', 'first', '1');
+    count('b', 'first', '2');
+    await reader.forceFlush();
+    count('c', 'second');
+    await reader.forceFlush();
+    const counted = capture.index.metrics.flatMap(({ name, series }) => series.map(({ chat }) => [name, chat]));
+    expect(counted).toEqual(['a', 'b', 'c'].map((chat) => ['tokens', chat]));
+    await provider.shutdown();
+  });
 });

@@ -145,10 +145,10 @@ class RecordingCapture extends MemoryCapture implements LiveCapture {
   constructor() {
     const spans: FinishedSpan[] = [];
     const logs: CapturedLog[] = [];
-    const metrics = new Map<string, CapturedMetric>();
+    const metrics = new Map<string, readonly CapturedMetric[]>();
     const begun = new Map<string, number>();
     let count = 0;
-    super(() => ({ spans, logs, metrics: [...metrics.values()] }));
+    super(() => ({ spans, logs, metrics: [...metrics.values()].flat() }));
     const idle = { forceFlush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
     this.#begun = begun;
     this.spanProcessor = {
@@ -159,8 +159,8 @@ class RecordingCapture extends MemoryCapture implements LiveCapture {
     this.logRecordProcessor = { onEmit: (record) => void logs.push(captureEmittedLog(record)), ...idle };
     this.metricExporter = {
       export: (exported, done) => {
-        // Every export holds all that was counted so far, so the last one of a metric replaces those before.
-        for (const metric of captureExportedMetrics(exported)) metrics.set(metric.name, metric);
+        // Every export holds all that was counted so far: the last one of a scope's metric replaces those before.
+        for (const [key, same] of captureExportedMetrics(exported)) metrics.set(key, same);
         done({ code: 0 });
       },
       ...idle,

@@ -13,6 +13,7 @@ export interface EmittedLog {
 /** Metrics as OpenTelemetry's JavaScript SDK hands them to an exporter, by their shape. */
 export interface ExportedMetrics {
   readonly scopeMetrics: readonly {
+    readonly scope: { readonly name: string; readonly version?: string | undefined };
     readonly metrics: readonly {
       readonly descriptor: { readonly name: string };
       readonly dataPoints: readonly { readonly attributes: Readonly<Record<string, unknown>> }[];
@@ -33,15 +34,18 @@ export function captureEmittedLog(record: EmittedLog): CapturedLog {
   };
 }
 
-/** Metrics of the SDK as plain values. */
-export function captureExportedMetrics({ scopeMetrics }: ExportedMetrics): readonly CapturedMetric[] {
-  return scopeMetrics
-    .flatMap(({ metrics }) => metrics)
-    .map(({ descriptor, dataPoints }) => ({
-      name: descriptor.name,
-      series: dataPoints.map(({ attributes }) => ({ ...attributes })),
-      traceId: '',
-      spanId: '',
-      place: undefined,
-    }));
+/** Metrics of the SDK as plain values; those of one scope and name stand together. */
+export function captureExportedMetrics({
+  scopeMetrics,
+}: ExportedMetrics): ReadonlyMap<string, readonly CapturedMetric[]> {
+  const captured = new Map<string, CapturedMetric[]>();
+  for (const { scope, metrics } of scopeMetrics) {
+    for (const { descriptor, dataPoints } of metrics) {
+      const key = JSON.stringify([scope.name, scope.version, descriptor.name]);
+      const series = dataPoints.map(({ attributes }) => ({ ...attributes }));
+      const metric = { name: descriptor.name, series, traceId: '', spanId: '', place: undefined };
+      captured.set(key, [...(captured.get(key) ?? []), metric]);
+    }
+  }
+  return captured;
 }
