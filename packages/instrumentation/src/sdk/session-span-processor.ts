@@ -20,9 +20,7 @@ export interface SpanProcessorLike<StartedSpan extends Span = never, EndedSpan =
 }
 
 /** What is read of a span of the SDK's besides what the API shows. */
-interface ReadableSpan {
-  readonly attributes: Attributes;
-}
+type ReadableSpan = object & { readonly attributes?: Attributes };
 
 export interface SessionSpanProcessorOptions {
   /** Further names to write the id under, for spans outside every run too: `langfuse.session.id`, … */
@@ -143,10 +141,6 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
 const NONE: Attributes = {};
 
-function attributesOf(span: object): Attributes {
-  return isReadable(span) ? span.attributes : NONE;
-}
-
-function isReadable(span: object): span is ReadableSpan {
-  return 'attributes' in span && typeof span.attributes === 'object' && span.attributes !== null;
+function attributesOf(span: ReadableSpan): Attributes {
+  return span.attributes ?? NONE;
 }
