@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { diag, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type {
   Adapter,
   Carrier,
@@ -21,6 +21,7 @@ import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
+import { say } from './say.ts';
 import { activeContext, frameIn, runInContext, withFrame } from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { isSessionId } from './session/session-id.ts';
@@ -379,7 +380,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#failedAt = this.#clock.now();
     if (this.#reported.has(what)) return;
     this.#reported.add(what);
-    diag.error(`turnkeeper: ${this.#adapter.name}: ${what} failed; this is said once`, error);
+    say('error', `${this.#adapter.name}: ${what} failed; this is said once`, error);
   }
 }
 

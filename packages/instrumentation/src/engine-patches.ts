@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { diag } from '@opentelemetry/api';
 import type { Adapter, Patch } from './adapter.ts';
 import { isObject } from './narrow.ts';
 import { isObserved } from './observe.ts';
+import { say } from './say.ts';
 import { aroundOwn, wrapMethod } from './wrap-method.ts';
 
 /** An adapter of any engine. */
@@ -35,7 +35,7 @@ export function patchEngine(engine: string, { name, exports }: LoadedModule, obs
 function applyPatch(adapter: AnyAdapter, patch: Patch, exports: object, observe: Observe): (() => void)[] {
   const exported: unknown = Reflect.get(exports, patch.export);
   if (!isObject(exported)) {
-    diag.debug(`turnkeeper: ${patch.module} has no export ${patch.export}: it is not observed`);
+    say('debug', `${patch.module} has no export ${patch.export}: it is not observed`);
     return [];
   }
   if (!patch.methods) {

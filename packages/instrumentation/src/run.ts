@@ -99,7 +99,7 @@ export interface RunOrigin {
   /** Whether an engine's id may be bound to the session: not where it was inherited. */
   readonly ownsSession: boolean;
   /** The program's own code, and no engine. */
-  readonly isService?: boolean;
+  readonly isService: boolean;
 }
 
 const KINDS: Readonly<Record<CallStart['type'], CallKind>> = {

@@ -1,7 +1,7 @@
-import { diag } from '@opentelemetry/api';
 import { isFunction } from './narrow.ts';
+import { say } from './say.ts';
 
-const FAILED = 'turnkeeper: a hook failed; the call goes on without it';
+const FAILED = 'a hook failed; the call goes on without it';
 
 /**
  * What stands around a method: `proceed` calls the original with the same `this`. Its own failure never reaches the
@@ -32,7 +32,7 @@ export function listenToMethod(
       try {
         listener(args);
       } catch (error) {
-        diag.error(FAILED, error);
+        say('error', FAILED, error);
       }
       return Reflect.apply(original, self, args);
     }),
@@ -77,7 +77,7 @@ function place(object: object, name: PropertyKey, make: (original: Function) => 
 }
 
 /** Of a method that something stands around: what it is. */
-const AROUND = Symbol('turnkeeper.around');
+const AROUND = Symbol('around');
 
 /** What stands around the method that this object has of its own. */
 export function aroundOwn(object: object, name: string): Around | undefined {
@@ -108,7 +108,7 @@ function surround(original: Function, around: Around): Function {
       return around(proceed, args, self);
     } catch (error) {
       if (failed) throw failed.error;
-      diag.error(FAILED, error);
+      say('error', FAILED, error);
       return isDone ? value : Reflect.apply(original, self, args);
     }
   };
@@ -119,7 +119,7 @@ function surround(original: Function, around: Around): Function {
 function inPlaceOf(original: Function, call: (args: unknown[], self: unknown) => unknown, around?: Around): Function {
   return new Proxy(original, {
     apply: (_original, self, args) => call(args, self),
-    get: (target, key, self): unknown => (key === AROUND ? around : Reflect.get(target, key, self)),
+    get: (_original, key): unknown => (key === AROUND ? around : Reflect.get(original, key)),
   });
 }
 

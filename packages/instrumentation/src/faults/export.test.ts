@@ -13,8 +13,9 @@ import { observe } from '../observe.ts';
 import { SessionSpanProcessor } from '../sdk/session-span-processor.ts';
 import { currentSession, withSession } from '../session/active-session.ts';
 import { attachScripted, type Attached } from '../testing/attached.ts';
-import { scriptedAdapter } from '../testing/scripted.ts';
+import { script, scriptedAdapter } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
+import { listenToMethod, wrapMethod } from '../wrap-method.ts';
 
 let tracing: Tracing | undefined;
 afterEach(() => {
@@ -210,5 +211,17 @@ describe('a diagnostic log that throws', () => {
     const attached = attachScripted({ onRunStart: fail, loggerProvider: { getLogger: () => ({ emit: fail }) } });
     expect(await turn(attached, 'r', 'late')).toBe('the answer');
     expect(tracing.capture.tree()).toBe(WHOLE);
+  });
+
+  test('keeps every failure of ours from the host: an adapter’s, a hook’s, a listener’s', () => {
+    tracing = startTracing();
+    const broken = { error: fail, warn: fail, info: fail, debug: fail, verbose: fail };
+    diag.setLogger(broken, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+    const { tap, say } = script({}, scriptedAdapter('failing', { translate: fail }));
+    expect(tap.run('r', [], () => (say({ type: 'run.start', run: 'r' }), 'the answer'))).toBe('the answer');
+    const engine = { ask: () => 'the answer', tell: () => 'the answer' };
+    wrapMethod(engine, 'ask', fail);
+    listenToMethod(engine, 'tell', fail);
+    expect([engine.ask(), engine.tell()]).toEqual(['the answer', 'the answer']);
   });
 });

@@ -61,7 +61,7 @@ export class EarlyEvents {
     const native = { ...signal, at: this.#tap.now() };
     const held = this.#sessions.get(session) ?? { natives: [], candidates: new Set(this.#creations) };
     if (held.natives.length === 0 && this.#sessions.size >= MAX_SESSIONS) {
-      this.#tap.warn(`more than ${MAX_SESSIONS} sessions are early: the events of one are lost`);
+      this.#tap.warn(`more than ${MAX_SESSIONS} sessions are early: events are lost`);
       return;
     }
     this.#sessions.set(session, held);
@@ -74,7 +74,7 @@ export class EarlyEvents {
 
   /** Nobody will ask for what is held. */
   drop(): void {
-    if (this.#sessions.size > 0) this.#tap.warn('stopped before a session was created: its early events are lost');
+    if (this.#sessions.size > 0) this.#tap.warn('stopped before a session was created: its events are lost');
     this.#sessions.clear();
   }
 

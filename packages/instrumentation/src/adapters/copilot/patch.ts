@@ -207,7 +207,7 @@ function observeNotifications(
     }
     return tap.around(native, () => proceed(...args));
   });
-  if (!undo) tap.warn('this client has no handleSessionEventNotification: its events are not seen');
+  if (!undo) tap.warn('this client has no handleSessionEventNotification: its events are lost');
   return [undo];
 }
 
