@@ -69,7 +69,7 @@ export class EarlyEvents {
     if (held.natives.length <= MAX_EARLY) return;
     const oldest = held.natives.findIndex(({ kind }) => kind === 'event');
     held.natives.splice(Math.max(0, oldest), 1);
-    this.#tap.warn(`more than ${MAX_EARLY} events came before a session was created: the oldest are lost`);
+    this.#tap.warn(`more than ${MAX_EARLY} events came before a session was created: events are lost`);
   }
 
   /** Nobody will ask for what is held. */
