@@ -66,13 +66,6 @@ class Recommender {
     throw new RangeError('mine');
   }
 
-  async *stream(): AsyncGenerator<number> {
-    for (const step of [1, 2]) {
-      work();
-      yield step;
-    }
-  }
-
   *[Symbol.iterator](): Iterator<number> {
     yield this.#calls;
   }
@@ -209,134 +202,12 @@ describe('a traced instance', () => {
     expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
   });
 
-  test('runs until a promise of a class of its own settles, and gives that very promise', async () => {
-    class Request<T> extends Promise<T> {
-      static override get [Symbol.species](): PromiseConstructor {
-        return Promise;
-      }
-
-      cancel(): string {
-        return 'cancelled';
-      }
-    }
-    const request = new Request<string>((done) => done(Promise.resolve('answered')));
-    const failing = new Request<string>((_done, fail) => fail(new RangeError('mine')));
-    const service = traceService({ ask: () => request, fail: () => failing }, { name: 'client', session: 's' });
-    const asked = service.ask();
-    expect(asked).toBe(request);
-    expect([asked.cancel(), tracing.capture.spans]).toEqual(['cancelled', []]);
-    expect(await asked).toBe('answered');
-    await expect(service.fail()).rejects.toThrow('mine');
-    expect(errors()).toEqual([undefined, 'RangeError']);
-  });
-
-  test('ends its run when it gives a query that is done only where it is awaited, and leaves that to its caller', async () => {
-    const asked: string[] = [];
-    class Query {
-      readonly #sql: string;
-
-      constructor(sql: string) {
-        this.#sql = sql;
-      }
-
-      limit(rows: number): Query {
-        return new Query(`${this.#sql} limit ${rows}`);
-      }
-
-      // oxlint-disable-next-line unicorn/no-thenable
-      then(give: (rows: string) => void): void {
-        asked.push(this.#sql);
-        give('rows');
-      }
-
-      async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-        yield this.#sql;
-      }
-    }
-    const service = traceService({ find: () => new Query('select') }, { name: 'store', session: 's', content: 'all' });
-    const query = service.find();
-    expect(query).toBeInstanceOf(Query);
-    expect([errors(), asked]).toEqual([[undefined], []]);
-    expect(await query.limit(2)).toBe('rows');
-    expect(asked).toEqual(['select limit 2']);
-    expect(tracing.capture.spans[0]?.attributes).not.toHaveProperty('gen_ai.output.messages');
-  });
-
   test('cannot trace what can never change, and leaves it as it is', () => {
     const ask = (): string => 'asked';
     const service = traceService(Object.freeze({ ask }), { name: 'frozen' });
     expect(service.ask).toBe(ask);
     expect(service.ask()).toBe('asked');
     expect(tracing.capture.spans).toEqual([]);
-  });
-});
-
-describe('a stream', () => {
-  const numbers = async (stream: AsyncIterable<number>): Promise<number[]> => {
-    const seen: number[] = [];
-    for await (const value of stream) seen.push(value);
-    return seen;
-  };
-
-  test('is a run until it has been read, and its work is in it', async () => {
-    const service = traceService(new Recommender(), { name: 'recommender', session: 'conv-42' });
-    const stream = service.stream();
-    expect(tracing.capture.spans).toEqual([]);
-    expect(await numbers(stream)).toEqual([1, 2]);
-    expect(tree()).toMatchInlineSnapshot(`
-      "invoke_agent recommender.stream [session conv-42] run.start
-        SELECT
-        SELECT"
-    `);
-  });
-
-  test('that its reader leaves is over, and one that fails has failed', async () => {
-    const failing = async function* (): AsyncGenerator<number> {
-      yield 1;
-      throw new RangeError('mine');
-    };
-    const service = traceService(
-      { failing, plain: () => new Recommender().stream() },
-      { name: 'streams', session: 's' },
-    );
-    for await (const _value of service.plain()) break;
-    await expect(numbers(service.failing())).rejects.toThrow(RangeError);
-    expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
-      undefined,
-      'RangeError',
-    ]);
-  });
-
-  test('of a kind of its own stays what it is, and one that was promised is followed too', async () => {
-    class Stream implements AsyncIterable<number> {
-      readonly extra = 'kept';
-      async *[Symbol.asyncIterator](): AsyncGenerator<number> {
-        work();
-        yield 1;
-      }
-    }
-    const made = new Stream();
-    const service = traceService({ ask: async () => made }, { name: 'streams', session: 'conv-42' });
-    const stream = await service.ask();
-    expect(stream).toBe(made);
-    expect(stream.extra).toBe('kept');
-    expect(tracing.capture.spans).toEqual([]);
-    expect(await numbers(stream)).toEqual([1]);
-    expect(tree()).toMatchInlineSnapshot(`
-      "invoke_agent streams.ask [session conv-42] run.start
-        SELECT"
-    `);
-  });
-
-  test('of the platform’s or a frozen one is handed on as it is, and its run ends at once', () => {
-    const readable = new ReadableStream();
-    const frozen = Object.freeze({ [Symbol.asyncIterator]: () => new Recommender().stream() });
-    const service = traceService({ readable: () => readable, frozen: () => frozen }, { name: 'streams', session: 's' });
-    expect(service.readable()).toBe(readable);
-    expect(service.readable().getReader()).toBeDefined();
-    expect(service.frozen()).toBe(frozen);
-    expect(tracing.capture.index.runs).toHaveLength(3);
-    expect(tracing.diagnostics).toEqual([expect.stringContaining('a stream cannot be followed')]);
   });
 });
 

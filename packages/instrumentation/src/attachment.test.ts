@@ -1,0 +1,240 @@
+import { context, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { AlwaysOffSampler, BasicTracerProvider, SamplingDecision } from '@opentelemetry/sdk-trace-base';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { observe, type ObserveOptions } from './observe.ts';
+import { currentSession, withSession } from './session/active-session.ts';
+import { script, scriptedAdapter } from './testing/scripted.ts';
+import { startTracing, type Tracing } from './testing/tracing.ts';
+
+let tracing: Tracing;
+beforeEach(() => {
+  tracing = startTracing();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  tracing[Symbol.dispose]();
+});
+
+const tree = (): string => tracing.capture.tree();
+const ok = { kind: 'ok' } as const;
+
+describe('the tap', () => {
+  test('runs work outside every run, and inside a call of one from anywhere', () => {
+    const { tap, say } = script();
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', session: 'own-1' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      tap.outside(() => {
+        expect(currentSession()).toBeUndefined();
+        expect(tap.here()).toBeUndefined();
+        tracing.tracer.startSpan('keep-alive').end();
+      });
+      expect(tap.here()).toBe('r');
+      say({ type: 'run.end', run: 'r', outcome: ok });
+      expect(tap.here()).toBeUndefined();
+    });
+    context.with(ROOT_CONTEXT, () =>
+      tap.inside({ run: 'r', call: 't' }, () => tracing.tracer.startSpan('too late').end()),
+    );
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-1] run.start
+        execute_tool look (error unfinished)
+      keep-alive
+      too late"
+    `);
+  });
+
+  test('tells the innermost call of its own runs that is at work, and nothing of anybody else’s', () => {
+    const { tap, say } = script();
+    const other = script({}, scriptedAdapter('other'));
+    expect(tap.place()).toBeUndefined();
+    tap.run('r', [], () => {
+      expect(tap.place()).toBeUndefined();
+      say({ type: 'run.start', run: 'r' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      expect(tap.place()).toMatchObject({ run: 'r', call: undefined });
+      tap.inside({ run: 'r', call: 't' }, () => {
+        expect(tap.place()).toMatchObject({ run: 'r', call: 't' });
+        expect(other.tap.place()).toBeUndefined();
+        tap.outside(() => expect(tap.place()).toBeUndefined());
+      });
+      say({ type: 'run.end', run: 'r', outcome: ok });
+      expect(tap.place()).toBeUndefined();
+    });
+  });
+
+  test('says whether the calls of the run are recorded: where it is sampled, or somebody measures', () => {
+    const isRecorded = (options: ObserveOptions): boolean | undefined => {
+      const { tap, say } = script(options);
+      return tap.run('r', [], () => {
+        say({ type: 'run.start', run: 'r' });
+        return tap.place()?.isRecorded;
+      });
+    };
+    const unsampled = new BasicTracerProvider({ sampler: new AlwaysOffSampler() });
+    expect(isRecorded({})).toBe(true);
+    expect(isRecorded({ tracerProvider: unsampled })).toBe(false);
+    expect(isRecorded({ tracerProvider: unsampled, meterProvider: new MeterProvider() })).toBe(true);
+    expect(isRecorded({ tracerProvider: unsampled, stampOnly: true })).toBe(true);
+  });
+
+  test('starts no span for the calls of a run that is not sampled, and still knows which of them is at work', () => {
+    const asked: string[] = [];
+    const sampler = {
+      shouldSample: (_context: Context, _traceId: string, name: string) => {
+        asked.push(name);
+        return { decision: SamplingDecision.NOT_RECORD };
+      },
+    };
+    const { tap, say } = script({ tracerProvider: new BasicTracerProvider({ sampler }) });
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', agent: 'a' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      tap.inside({ run: 'r', call: 't' }, () => expect(tap.place()).toMatchObject({ run: 'r', call: 't' }));
+      say({ type: 'tool.end', run: 'r', call: 't', outcome: ok }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    expect(asked).toEqual(['invoke_agent a']);
+  });
+
+  test('remembers what the last 256 runs said, and no more', () => {
+    const { tap, say, observation } = script();
+    for (let run = 0; run < 600; run += 1) {
+      tap.run(`r-${run}`, [], () => {
+        say({ type: 'run.start', run: `r-${run}`, session: `own-${run}` });
+        say({ type: 'run.end', run: `r-${run}`, outcome: ok });
+      });
+    }
+    const ids = observation.runs().map(({ session }) => session.id);
+    expect(ids).toHaveLength(256);
+    expect([ids[0], ids.at(-1)]).toEqual(['own-344', 'own-599']);
+  });
+
+  test('says where tracing is suppressed', () => {
+    const { tap } = script();
+    expect(tap.isSuppressed()).toBe(false);
+    expect(context.with(suppressTracing(ROOT_CONTEXT), () => tap.isSuppressed())).toBe(true);
+  });
+
+  test('follows a lazy stream: every step of it runs in its scope', async () => {
+    const { tap, say } = script();
+    say(
+      { type: 'run.start', run: 'r', session: 'own-1' },
+      { type: 'model.start', run: 'r', call: 'm', model: 'test-model' },
+    );
+    async function* lazy(): AsyncGenerator<number> {
+      for (const step of [1, 2]) {
+        tracing.tracer.startSpan(`step ${step}`).end();
+        yield step;
+      }
+    }
+    const seen: number[] = [];
+    for await (const step of tap.through({ run: 'r', call: 'm' }, lazy())) seen.push(step);
+    say({ type: 'model.end', run: 'r', call: 'm', outcome: ok }, { type: 'run.end', run: 'r', outcome: ok });
+    expect(seen).toEqual([1, 2]);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-1] run.start
+        chat test-model
+          step 1
+          step 2"
+    `);
+  });
+
+  test('holds a run whose caller is not known yet, and starts it in the caller’s context once it is', () => {
+    const { tap, say } = script();
+    say(
+      { type: 'run.start', run: 'r', session: 'cloud-1', caller: 'cloud-1' },
+      { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
+      { type: 'tool.end', run: 'r', call: 't', outcome: ok },
+      { type: 'run.end', run: 'r', outcome: ok },
+    );
+    expect(tracing.capture.spans).toEqual([]);
+    tracing.tracer.startActiveSpan('caller', (span) => {
+      withSession('conv-42', () => tap.caller('cloud-1'));
+      span.end();
+    });
+    expect(tree()).toMatchInlineSnapshot(`
+      "caller [session conv-42]
+        invoke_agent scripted run.start
+          execute_tool look"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+});
+
+describe('the error boundary', () => {
+  test('keeps a failing translate from the engine, says it once, and closes the run when its call is over', async () => {
+    const adapter = scriptedAdapter('failing', {
+      *translate(native) {
+        for (const event of native.events) {
+          if (event.type === 'run.end') throw new Error('translate failed');
+          yield event;
+        }
+      },
+    });
+    const { tap, say } = script({}, adapter);
+    for (const run of ['a', 'b']) {
+      await tap.run(run, [], async () => {
+        say({ type: 'run.start', run, session: 'own-1' });
+        say({ type: 'run.end', run, outcome: ok });
+      });
+    }
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent failing [session own-1] run.start (error abandoned)
+      invoke_agent failing [session own-1] run.start -> previous turn (error abandoned)"
+    `);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('failing: translate failed')]);
+  });
+
+  test('names a target that cannot be observed, and gives an observation that does nothing', () => {
+    const adapter = scriptedAdapter('broken', {
+      attach: () => {
+        throw new Error('no such seam');
+      },
+    });
+    const observation = observe(adapter, {});
+    expect(observation.runs()).toEqual([]);
+    expect(() => observation.stop()).not.toThrow();
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('broken: this target cannot be observed')]);
+  });
+
+  test.each<[string, ObserveOptions]>([
+    [
+      'getLogger',
+      {
+        loggerProvider: {
+          getLogger: () => {
+            throw new Error('no logger');
+          },
+        },
+      },
+    ],
+    [
+      'getter',
+      {
+        get meterProvider(): never {
+          throw new Error('no option');
+        },
+      },
+    ],
+  ])('keeps a %s of the options that throws from the program', (_name, options) => {
+    const target = {};
+    expect(observe(scriptedAdapter(), target, options).runs()).toEqual([]);
+    expect(tracing.diagnostics).toEqual([
+      expect.stringContaining('scripted: this target cannot be observed: Error: no '),
+    ]);
+    expect(target).toEqual({});
+  });
+
+  test('passes on what the work returns and throws', async () => {
+    const { tap } = script();
+    expect(tap.run('a', [], () => 1)).toBe(1);
+    expect(() =>
+      tap.run('b', [], () => {
+        throw new RangeError('the engine’s own');
+      }),
+    ).toThrow(RangeError);
+    await expect(tap.run('c', [], () => Promise.reject(new RangeError('the engine’s own')))).rejects.toThrow(
+      RangeError,
+    );
+  });
+});
