@@ -2,11 +2,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onFreePorts } from '@turnkeeper/model-server/free-ports';
 import { cache, root } from '../program.ts';
 
 /** Where the configurations are. */
@@ -51,12 +52,20 @@ export interface RunningCollector extends AsyncDisposable {
 }
 
 /** Starts a collector with one of the configurations, on free ports of 127.0.0.1, and waits until it listens. */
-export async function startCollector(
+export function startCollector(
   program: string,
   configuration: string,
   variables: NodeJS.ProcessEnv,
 ): Promise<RunningCollector> {
-  const [http, grpc] = [await freePort(), await freePort()];
+  return onFreePorts(2, ([http = 0, grpc = 0]) => startOn({ http, grpc }, program, configuration, variables));
+}
+
+async function startOn(
+  { http, grpc }: { readonly http: number; readonly grpc: number },
+  program: string,
+  configuration: string,
+  variables: NodeJS.ProcessEnv,
+): Promise<RunningCollector | undefined> {
   const child = spawn(program, ['--config', join(configurations, configuration)], {
     env: { ...process.env, ...variables, OTLP_HTTP: `127.0.0.1:${http}`, OTLP_GRPC: `127.0.0.1:${grpc}` },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -64,7 +73,10 @@ export async function startCollector(
   const ended = once(child, 'exit');
   const said = text(child.stderr);
   while (!(await listens(http))) {
-    if (child.exitCode !== null) throw new Error(`the collector ended with ${child.exitCode}:\n${await said}`);
+    if (child.exitCode !== null) {
+      if ((await said).includes('address already in use')) return undefined;
+      throw new Error(`the collector ended with ${child.exitCode}:\n${await said}`);
+    }
     await sleep(50);
   }
   const end = async (): Promise<unknown> => {
@@ -89,15 +101,6 @@ async function runGo(argv: readonly string[], cwd: string): Promise<void> {
   const child = spawn('go', argv, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
   const [[status], said] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
   if (status !== 0) throw new Error(`go ${argv.join(' ')} ended with ${String(status)}:\n${said}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function listens(port: number): Promise<boolean> {

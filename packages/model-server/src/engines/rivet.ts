@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { access, chmod, constants, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SandboxAgent, type SessionPersistDriver } from 'sandbox-agent';
+import { onFreePorts } from '../free-ports.ts';
 
 export interface RivetOptions {
   /** What the agent `cursor` is: a script that is an ACP agent on standard input and output. Ours by default. */
@@ -70,15 +72,8 @@ export async function prepareRivet({ agent, url, env = {} }: RivetOptions = {}):
 /** Starts a real daemon in a home of its own. Whoever disposes of it ends its clients and agents with it. */
 export async function openRivet(options: RivetOptions = {}): Promise<OpenRivet> {
   const home = await prepareRivet(options);
-  const port = await freePort();
-  const token = 'loopback';
-  const daemon = spawn(home.binaryPath, ['server', '--host', '127.0.0.1', '--port', String(port), '--token', token], {
-    stdio: 'ignore',
-    env: { ...process.env, ...home.env },
-  });
-  const exited = once(daemon, 'exit');
+  const { url, token, process: daemon, exited } = await onFreePorts(1, ([port = 0]) => startDaemon(home, port));
   const clients: SandboxAgent[] = [];
-  const url = `http://127.0.0.1:${port}`;
   return {
     cwd: home.cwd,
     url,
@@ -98,6 +93,37 @@ export async function openRivet(options: RivetOptions = {}): Promise<OpenRivet> 
   };
 }
 
+interface Daemon {
+  readonly url: string;
+  readonly token: string;
+  readonly process: ChildProcess;
+  readonly exited: Promise<unknown>;
+}
+
+/** Gives nothing where the daemon ends at once: the port is taken. Its token tells it from whoever took it. */
+async function startDaemon({ binaryPath, env }: RivetHome, port: number): Promise<Daemon | undefined> {
+  const token = randomUUID();
+  const daemon = spawn(binaryPath, ['server', '--host', '127.0.0.1', '--port', String(port), '--token', token], {
+    stdio: 'ignore',
+    env: { ...process.env, ...env },
+  });
+  const exited = once(daemon, 'exit');
+  const url = `http://127.0.0.1:${port}`;
+  const isHealthy = async (): Promise<boolean> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const said = await fetch(`${url}/v1/health`, { headers }).then(
+      (response) => response.text(),
+      () => '',
+    );
+    return said === '{"status":"ok"}';
+  };
+  while (!(await isHealthy())) {
+    if (daemon.exitCode !== null || daemon.signalCode !== null) return undefined;
+    await wait(5);
+  }
+  return { url, token, process: daemon, exited };
+}
+
 async function executable(path: string, command: string): Promise<void> {
   await writeFile(path, `#!/bin/sh\n${command}\n`, { mode: 0o755 });
 }
@@ -109,17 +135,6 @@ async function daemonBinary(): Promise<string> {
   const binary = join(dirname(manifest), 'bin', 'sandbox-agent');
   await access(binary, constants.X_OK).catch(() => chmod(binary, 0o755));
   return binary;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('The loopback interface gives no port.');
-  return address.port;
 }
 
 interface PiPlaces {
