@@ -111,11 +111,8 @@ async function startDaemon({ binaryPath, env }: RivetHome, port: number): Promis
   const url = `http://127.0.0.1:${port}`;
   const isHealthy = async (): Promise<boolean> => {
     const headers = { authorization: `Bearer ${token}` };
-    const said = await fetch(`${url}/v1/health`, { headers }).then(
-      (response) => response.text(),
-      () => '',
-    );
-    return said === '{"status":"ok"}';
+    const asked = fetch(`${url}/v1/health`, { headers }).then((response) => response.text());
+    return (await asked.catch(() => '')) === '{"status":"ok"}';
   };
   while (!(await isHealthy())) {
     if (daemon.exitCode !== null || daemon.signalCode !== null) return undefined;
