@@ -14,6 +14,7 @@ import type {
   Tap,
 } from './adapter.ts';
 import { Clock } from './clock.ts';
+import { aroundWhatIsOver, isSeenTwice } from './enclosing.ts';
 import { followStream, type StreamDone } from './follow-stream.ts';
 import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import { Recent } from './kept.ts';
@@ -22,7 +23,7 @@ import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
 import { say } from './say.ts';
-import { activeContext, frameIn, runInContext, withFrame } from './session/active-session.ts';
+import { activeContext, frameIn, runInContext, type Attached } from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { isSessionId } from './session/session-id.ts';
 import { sessionOfRun } from './session/session-of-run.ts';
@@ -61,11 +62,9 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   readonly #adapter: Adapter<Target, Native, State>;
   readonly #state: State;
   readonly #settings: AttachmentSettings;
-  /** What the contexts of runs know this attachment by: they may outlive it. */
-  readonly #identity = {};
+  readonly #identity: Attached;
   readonly #clock = new Clock();
   readonly #runs: RunTable;
-  readonly #target: WeakRef<Target>;
   readonly #sessions = new Recent<string, Session>(SESSIONS);
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #reported = new Set<string>();
@@ -83,7 +82,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#adapter = adapter;
     this.#settings = settings;
     this.#state = adapter.start(target);
-    this.#target = new WeakRef(target);
+    this.#identity = { target: new WeakRef(target) };
     this.#runs = new RunTable({
       idleTimeoutMillis: settings.idleTimeoutMillis,
       now: () => this.#clock.now(),
@@ -239,7 +238,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   #begin(event: RunStart, at: Millis, base: Context): void {
     if (!this.#runs.get(event.run) && isTracingSuppressed(base)) return;
     const run = this.#runs.get(event.run) ?? this.#open(event.run, base, []);
-    if (this.#isDuplicate(run)) {
+    if (!this.#adapter.isService && isSeenTwice(run, this.#identity)) {
       this.#drop(run);
       return;
     }
@@ -270,7 +269,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
   #open(id: RunId, active: Context, owners: readonly object[]): Run {
     const base = aroundWhatIsOver(active);
     if (this.#runs.size === 0) this.#clock.anchor();
-    const target = this.#target.deref();
+    const target = this.#identity.target.deref();
     const { explicitSession: explicit } = this;
     const { environment, late, recorder, aliases } = this.#settings;
     const { session, ownsSession } = sessionOfRun({
@@ -298,17 +297,6 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     const session = this.#sessions.get(engineSession);
     this.#sessions.delete(engineSession);
     if (session) this.#settings.recorder.endSession(session, at);
-  }
-
-  /**
-   * Two adapters on one call: the inner one sees the same work again, directly inside the outer one's run. What was put
-   * in a session of its own there is work of its own, and so is what a service does.
-   */
-  #isDuplicate(run: Run): boolean {
-    const { session, run: around } = frameIn(run.base) ?? {};
-    if (around === undefined || around.engine === run.engine || around.phase() !== 'open') return false;
-    if (this.#adapter.isService || session !== around.session) return false;
-    return around.kind === 'run' || around.kind === 'model';
   }
 
   /** The call that a run came from is over. */
@@ -382,17 +370,4 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#reported.add(what);
     say('error', `${this.#adapter.name}: ${what} failed; this is said once`, error);
   }
-}
-
-/**
- * Where a place is, not counting runs that are over, or that were dropped as another adapter's. A session that was bound
- * in the shadow of one stays: a queue may have been started by whoever came first.
- */
-function aroundWhatIsOver(active: Context): Context {
-  let base = active;
-  for (let frame = frameIn(base); frame?.run?.phase() === 'closed'; frame = frameIn(base)) {
-    const { session, run } = frame;
-    base = session === run.session ? run.base : withFrame(run.base, { session, run: frameIn(run.base)?.run });
-  }
-  return base;
 }

@@ -23,6 +23,7 @@ import {
   frameIn,
   withFrame,
   withFrameAndSpan,
+  type Attached,
   type EnclosingRun,
   type Frame,
   type RunPhase,
@@ -91,7 +92,7 @@ export interface RunListener {
 export interface RunOrigin {
   readonly id: string;
   readonly engine: string;
-  readonly attachment: object;
+  readonly attachment: Attached;
   /** The context of whoever called. */
   readonly base: Context;
   readonly calledAt: Millis;
@@ -146,7 +147,7 @@ export class Run {
   /** Whether a listener does, besides what is written on spans. Kept by recorders. */
   isListenedTo = false;
   isWaiting = false;
-  readonly #attachment: object;
+  readonly #attachment: Attached;
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
   #phase: RunPhase = 'pending';

@@ -48,7 +48,7 @@ export interface ProviderOptions {
 
 /** The providers given, else those that are registered globally at the time. */
 export function providersOf({ tracerProvider, meterProvider, loggerProvider }: ProviderOptions): Providers {
-  const logger = loggerProvider?.getLogger(SCOPE_NAME, VERSION);
+  const logger = loggerProvider && ask('getLogger', () => loggerProvider.getLogger(SCOPE_NAME, VERSION));
   return {
     tracer: () => tracerProvider ?? trace.getTracerProvider(),
     meter: () => meterProvider ?? metrics.getMeterProvider(),

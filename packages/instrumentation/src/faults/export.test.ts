@@ -14,6 +14,7 @@ import { SessionSpanProcessor } from '../sdk/session-span-processor.ts';
 import { currentSession, withSession } from '../session/active-session.ts';
 import { attachScripted, type Attached } from '../testing/attached.ts';
 import { script, scriptedAdapter } from '../testing/scripted.ts';
+import { traceService } from '../trace-service.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
 import { listenToMethod, wrapMethod } from '../wrap-method.ts';
 
@@ -178,6 +179,15 @@ describe('what listens beside the spans', () => {
       attached.say({ type: 'session.bind', run: 'r', id: 'own-1' }, { type: 'run.end', run: 'r', outcome: ok });
     });
     expect(tracing.capture.tree()).toBe('invoke_agent scripted [session own-1] run.start');
+  });
+
+  test('cannot be had, and the runs are written all the same, a service’s as well', async () => {
+    tracing = startTracing();
+    const broken = { meterProvider: { getMeter: fail }, loggerProvider: { getLogger: fail } };
+    const attached = attachScripted(broken);
+    expect(await turn(attached)).toBe('the answer');
+    expect(traceService(() => 'the answer', { ...broken, name: 'service' })()).toBe('the answer');
+    expect(tracing.capture.tree()).toBe(`${WHOLE}\ninvoke_agent service [no session] run.start`);
   });
 
   test('is not there at all', async () => {

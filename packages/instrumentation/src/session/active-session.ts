@@ -26,7 +26,7 @@ export interface Frame {
 export interface EnclosingRun {
   readonly id: string;
   /** The attachment that the run belongs to, by identity. */
-  readonly attachment: object;
+  readonly attachment: Attached;
   /** The run's own session: a frame around the same run may have one that was bound inside it. */
   readonly session: Session;
   readonly engine: string;
@@ -38,6 +38,12 @@ export interface EnclosingRun {
   readonly phase: () => RunPhase;
   /** The context that the run was called in. */
   readonly base: Context;
+}
+
+/** What the contexts of runs know an attachment by: they may outlive it. */
+export interface Attached {
+  /** What it observes. */
+  readonly target: WeakRef<object>;
 }
 
 export type RunPhase = 'pending' | 'open' | 'closed';

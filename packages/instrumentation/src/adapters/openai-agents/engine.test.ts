@@ -109,6 +109,20 @@ describe('the engine', () => {
     expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
   });
 
+  test.each(['inherits run', 'hands on to run'])(
+    'a class of its own that is observed beside Runner, and %s, has each run once',
+    async (what) => {
+      class Own extends Runner {}
+      if (what === 'hands on to run') Object.assign(Own.prototype, { run: handOn });
+      using _own = { [Symbol.dispose]: observe(openaiAgents, Own).stop };
+      const { config } = world.engine.runner;
+      await withSession('conv-42', () => new Own(config).run(agent, '#weather'));
+      await withSession('conv-42', () => world.engine.runner.run(agent, 'hello'));
+      expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+      expect(world.tracing.capture.index.runs).toHaveLength(2);
+    },
+  );
+
   test('works without a context manager, each run on its own id', async () => {
     await world[Symbol.asyncDispose]();
     world = await startOpenAIWorld({ withContextManager: false });
@@ -375,3 +389,7 @@ test('runs are carried along only where a store wants to know them', async () =>
   const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
   expect(carried).toEqual([runContext]);
 });
+
+function handOn(this: Runner, ...args: Parameters<Runner['run']>): unknown {
+  return Runner.prototype.run.apply(this, args);
+}
