@@ -29,6 +29,30 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     `);
   });
 
+  test('goes on inside a Pi that has a process of its own, in the same trace and session', async () => {
+    await using received = await receive();
+    const rpc = join(root, 'test/apps/pi-process-turns.ts');
+    const ended = await runNode([...register, rpc, 'conv-42', 'hello', '#bash'], {
+      env: {
+        ...received.env,
+        PI_IMPORT: import.meta.resolve('@turnkeeper/instrumentation/register'),
+        PI_TRACES: received.file,
+      },
+    });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "conversation [session conv-42]
+        invoke_agent pi run.start
+          chat test-model
+        invoke_agent pi run.start -> previous turn
+          chat test-model
+          execute_tool bash
+          chat test-model"
+    `);
+    expect(capture).toPassChecks();
+  });
+
   test('removed, leaves nothing of it', async () => {
     await using received = await receive();
     const ended = await runNode([app, ...turns], { env: received.env });

@@ -6,9 +6,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { SandboxAgent, type SessionPersistDriver } from 'sandbox-agent';
 import { onFreePorts } from '../free-ports.ts';
+import { preparePi } from './pi-process.ts';
 
 export interface RivetOptions {
   /** What the agent `cursor` is: a script that is an ACP agent on standard input and output. Ours by default. */
@@ -49,7 +49,7 @@ export async function prepareRivet({ agent, url, env = {} }: RivetOptions = {}):
   await Promise.all([cwd, bin, agents].map((directory) => mkdir(directory, { recursive: true })));
   const script = agent ?? join(import.meta.dirname, 'acp-agent-main.js');
   await executable(join(agents, 'cursor-acp'), `exec '${process.execPath}' '${script}'`);
-  if (url !== undefined) await installPi({ home, agents, bin, url });
+  const pi = url === undefined ? {} : await installPi({ home, agents, bin, url });
   // `local` cannot pass a flag, and without this one the daemon tells its makers about itself.
   const binaryPath = join(home, 'sandbox-agent');
   await executable(binaryPath, `exec '${await daemonBinary()}' "$@" --no-telemetry`);
@@ -62,7 +62,7 @@ export async function prepareRivet({ agent, url, env = {} }: RivetOptions = {}):
       XDG_DATA_HOME: data,
       SANDBOX_AGENT_LOG_DIR: join(home, 'log'),
       SANDBOX_AGENT_REQUIRE_PREINSTALL: '1',
-      ...(url !== undefined && piEnvironment(home)),
+      ...pi,
       ...env,
     },
     [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true, maxRetries: 5 }),
@@ -134,39 +134,20 @@ async function daemonBinary(): Promise<string> {
   return binary;
 }
 
+async function installPi({ home, agents, bin, url }: PiPlaces): Promise<Record<string, string>> {
+  const { command, env } = await preparePi(join(home, 'pi'), url);
+  await Promise.all([
+    executable(join(agents, 'pi-acp'), `exec '${process.execPath}' '${require.resolve('pi-acp')}' "$@"`),
+    executable(join(home, 'pi-command'), `exec '${process.execPath}' '${command}' "$@"`),
+    // `pi-acp` asks this one for its version, and with the answer the network for a newer one.
+    executable(join(bin, 'pi'), 'exit 1'),
+  ]);
+  return { ...env, PI_ACP_PI_COMMAND: join(home, 'pi-command') };
+}
+
 interface PiPlaces {
   readonly home: string;
   readonly agents: string;
   readonly bin: string;
   readonly url: string;
-}
-
-async function installPi({ home, agents, bin, url }: PiPlaces): Promise<void> {
-  const agentDir = join(home, 'pi');
-  await mkdir(agentDir);
-  const provider = { baseUrl: `${url}/v1`, api: 'openai-completions', apiKey: 'none', models: [{ id: 'test-model' }] };
-  const settings = { defaultProvider: 'loopback', defaultModel: 'test-model', quietStartup: true };
-  await Promise.all([
-    writeFile(join(agentDir, 'models.json'), JSON.stringify({ providers: { loopback: provider } })),
-    writeFile(join(agentDir, 'settings.json'), JSON.stringify(settings)),
-    executable(join(agents, 'pi-acp'), `exec '${process.execPath}' '${require.resolve('pi-acp')}' "$@"`),
-    executable(join(home, 'pi-command'), `exec '${process.execPath}' '${piCommand()}' "$@"`),
-    // `pi-acp` asks this one for its version, and with the answer the network for a newer one.
-    executable(join(bin, 'pi'), 'exit 1'),
-  ]);
-}
-
-function piCommand(): string {
-  const main = fileURLToPath(import.meta.resolve('@earendil-works/pi-coding-agent'));
-  return join(dirname(main), 'bundle', 'cli.js');
-}
-
-function piEnvironment(home: string): Record<string, string> {
-  return {
-    PI_ACP_PI_COMMAND: join(home, 'pi-command'),
-    PI_CODING_AGENT_DIR: join(home, 'pi'),
-    PI_OFFLINE: '1',
-    PI_TELEMETRY: '0',
-    PI_SKIP_VERSION_CHECK: '1',
-  };
 }
