@@ -76,6 +76,19 @@ export function parentSessionOf(span: CapturedSpan): string | undefined {
   return textOf(span.attributes, ATTR_TURNKEEPER_SESSION_PARENT_ID);
 }
 
+/**
+ * What the process with these attributes is known by. Their order says nothing: processors of a collector add attributes,
+ * and exporters write them, in whatever order they come upon them.
+ */
+export function processOf(resource: Attributes): string {
+  return JSON.stringify(Object.entries(resource).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** Whether two spans were written by the same process. */
+export function isSameProcess(left: CapturedSpan, right: CapturedSpan): boolean {
+  return left.resource === right.resource || processOf(left.resource) === processOf(right.resource);
+}
+
 /** Orders spans by start and, where these are equal, by the order in which they were started or read. */
 export function byStart(left: CapturedSpan, right: CapturedSpan): number {
   if (left.start !== right.start) return left.start < right.start ? -1 : 1;

@@ -15,6 +15,15 @@ describe('ended-inside-parent', () => {
     ]);
   });
 
+  it('knows a process whose attributes stand in another order', () => {
+    const [own, again] = [
+      { 'service.name': 'shop', 'process.pid': 7 },
+      { 'process.pid': 7, 'service.name': 'shop' },
+    ];
+    const late = other('b', { start: 1, end: 15, resource: again });
+    expect(judge(rule, other('a', { start: 0, end: 10, resource: own }, [late]))).toHaveLength(1);
+  });
+
   it('accepts 2 ms: start times are cut off to the millisecond', () => {
     expect(judge(rule, other('a', { start: 10, end: 20 }, [other('b', { start: 8, end: 22 })]))).toEqual([]);
   });

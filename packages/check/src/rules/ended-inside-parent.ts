@@ -1,5 +1,5 @@
 import { quote, type Rule } from '../rule.ts';
-import type { CapturedSpan } from '../span.ts';
+import { type CapturedSpan, isSameProcess } from '../span.ts';
 
 /** SDKs cut start times off to the millisecond, and clocks are read one after another. Nanoseconds. */
 const tolerance = 2_000_000n;
@@ -30,7 +30,7 @@ export const endedInsideParent: Rule = {
 /** Clocks of two processes disagree; and whoever takes a message up does so whenever it likes. */
 function isInProcess(span: CapturedSpan, parent: CapturedSpan): boolean {
   if (span.parentIsRemote === true || span.kind === 'consumer' || parent.kind === 'producer') return false;
-  return span.resource === parent.resource || JSON.stringify(span.resource) === JSON.stringify(parent.resource);
+  return isSameProcess(span, parent);
 }
 
 function describe(span: CapturedSpan, parent: CapturedSpan, what: string): string {

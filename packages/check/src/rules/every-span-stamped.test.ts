@@ -40,6 +40,18 @@ describe('every-span-stamped', () => {
     ]);
   });
 
+  it('knows a process whose attributes stand in another order', () => {
+    const [resource, again] = [
+      { 'service.name': 'shop', 'process.pid': 7 },
+      { 'process.pid': 7, 'service.name': 'shop' },
+    ];
+    const unstamped = [1, 2].map(() => other('GET', { session: null, resource: again }, []));
+    expect(judge(rule, turn('conv-42', { resource }, unstamped))).toEqual([
+      'Span "GET" of the run "invoke_agent pi" carries no session.id.',
+      'Span "GET" of the run "invoke_agent pi" carries no session.id.',
+    ]);
+  });
+
   it('finds every span of a run that lost the session of a run around it', () => {
     const lost = turn(null, {}, [tool({}, [turn('conv-42')])]);
     const found = violations(rule, turn('conv-42', {}, [tool({}, [turn(null, {}, [tool({}, [lost])])])]));

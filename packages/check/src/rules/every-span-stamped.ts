@@ -1,6 +1,6 @@
 import { ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
-import { type CapturedSpan, sessionOf } from '../span.ts';
+import { type CapturedSpan, isSameProcess, sessionOf } from '../span.ts';
 import type { Run, SpanIndex } from '../span-index.ts';
 
 /** A run's root and everything below it is stamped, other instrumentations' spans too. */
@@ -36,13 +36,13 @@ function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
   const home = run.session === undefined ? (run.outer ?? run) : run;
   for (const span of run.spans) {
     if (sessionOf(span) !== undefined) continue;
-    if (!isElsewhere(span, home)) {
+    if (isSameProcess(span, home.root)) {
       yield { at: span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
       continue;
     }
     // Another process does not know the session: one finding for all that it did, where the call came in.
     const caller = index.parentOf(span);
-    if (caller !== undefined && isElsewhere(caller, home) && sessionOf(caller) === undefined) continue;
+    if (caller !== undefined && !isSameProcess(caller, home.root) && sessionOf(caller) === undefined) continue;
     yield {
       at: span,
       what: `Span ${quote(span.name)}, in another process than its run ${quote(home.root.name)}, carries no ${ATTR_SESSION_ID}.`,
@@ -53,9 +53,4 @@ function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
 
 function describeRun(span: CapturedSpan, run: Run): string {
   return span === run.root ? `, the root of a run of ${quote(run.engine)},` : ` of the run ${quote(run.root.name)}`;
-}
-
-/** Whether a span was written by another process than its run's root. */
-function isElsewhere(span: CapturedSpan, run: Run): boolean {
-  return span.resource !== run.root.resource && JSON.stringify(span.resource) !== JSON.stringify(run.root.resource);
 }

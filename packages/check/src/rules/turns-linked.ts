@@ -1,5 +1,6 @@
 import { ATTR_TURNKEEPER_LINK_KIND, LINK_KIND_PREVIOUS_TURN } from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
+import { processOf } from '../span.ts';
 import { type Run, type SpanIndex, turnsOf } from '../span-index.ts';
 
 /** Within one process a turn leads back to the turn before. */
@@ -13,7 +14,7 @@ export const turnsLinked: Rule = {
   fix: 'Keep one TurnkeeperInstrumentation for the life of the process; it remembers the last turn of each session.',
   *judge(index) {
     for (const [session, runs] of index.sessions) {
-      for (const turns of Map.groupBy(turnsOf(runs), processOf).values()) yield* judgeTurns(index, session, turns);
+      for (const turns of processesOf(turnsOf(runs))) yield* judgeTurns(index, session, turns);
     }
   },
 };
@@ -41,6 +42,6 @@ function leadsBack(index: SpanIndex, turn: Run, earliest: Run): boolean {
   });
 }
 
-function processOf(run: Run): string {
-  return JSON.stringify(Object.entries(run.root.resource).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+function processesOf(turns: readonly Run[]): Iterable<readonly Run[]> {
+  return Map.groupBy(turns, ({ root }) => processOf(root.resource)).values();
 }

@@ -1,5 +1,6 @@
 import { isRecord } from '../sources/json.ts';
 import { attributesOf } from '../sources/otlp-json.ts';
+import { processOf } from '../span.ts';
 import { type Hash, hashBytes } from './hash.ts';
 import { HashTable } from './hash-table.ts';
 
@@ -37,6 +38,5 @@ export class Processes {
 }
 
 function canonicalResource(resource: unknown): string {
-  const attributes = isRecord(resource) ? attributesOf(resource['attributes']) : {};
-  return JSON.stringify(Object.entries(attributes).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+  return processOf(isRecord(resource) ? attributesOf(resource['attributes']) : {});
 }

@@ -61,6 +61,7 @@ const changes: readonly Change[] = [
     const delay = BigInt((choice % 9) - 4) * 1_000_000n;
     return { ...span, start: span.start + delay, end: span.end + delay };
   },
+  (span) => ({ ...span, resource: Object.fromEntries(Object.entries(span.resource).toReversed()) }),
   (span, choice) => ({ ...span, resource: { 'service.name': choice % 2 === 0 ? 'stock' : 'shop' } }),
   (span, choice, all) => ({ ...span, name: `${span.name} ${idOf(choice, all) ?? ''}` }),
   (span, choice, all) => {

@@ -12,6 +12,9 @@ const usage = (counts: Readonly<Record<string, unknown>>) => ({
 });
 const child = { 'turnkeeper.session.parent_id': 'conv-1' };
 const stock = { 'service.name': 'stock' };
+const shop = { 'service.name': 'shop', 'process.pid': 7 };
+/** The same process, as exporters and processors that keep no order of attributes write it. */
+const shopAgain = { 'process.pid': 7, 'service.name': 'shop' };
 const firstTrace = 'a'.padEnd(31, '0') + '1';
 const ofEngine = (session: string, source: string) =>
   turn(
@@ -186,11 +189,19 @@ export const brokenExamples: readonly Example[] = [
       turn('a', { links: ['1'] }),
     ],
   },
+  {
+    name: 'turns-linked: a process whose attributes stand in another order',
+    traces: [turn('a', { resource: shop }), turn('a', { resource: shopAgain })],
+  },
   { name: 'one-root-per-turn', traces: [[turn('a'), turn('a')]] },
   { name: 'one-root-per-turn: nested', traces: [turn('a', {}, [turn('a')])] },
   { name: 'no-orphans', traces: [turn('a', { parent: 'missing' })] },
   { name: 'ended-inside-parent', traces: [turn('a', { start: 0, end: 10 }, [chat({ start: 1, end: 50 })])] },
   { name: 'ended-inside-parent: early', traces: [turn('a', { start: 100, end: 110 }, [chat({ start: 1, end: 105 })])] },
+  {
+    name: 'ended-inside-parent: a process whose attributes stand in another order',
+    traces: [turn('a', { start: 0, end: 10, resource: shop }, [chat({ start: 1, end: 50, resource: shopAgain })])],
+  },
   { name: 'operation-shape: name', traces: [turn('a', {}, [{ ...chat(), name: 'llm' }])] },
   { name: 'operation-shape: kind', traces: [turn('a', {}, [chat({ kind: 'internal' })])] },
   {

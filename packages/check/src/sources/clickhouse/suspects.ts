@@ -72,7 +72,7 @@ function spans(from: string, more: readonly string[] = []): string {
   const isPrevious = `attributes[${literal(ATTR_TURNKEEPER_LINK_KIND)}] = ${literal(LINK_KIND_PREVIOUS_TURN)}`;
   const columns = `TraceId, SpanId, ParentSpanId, SpanName,
   lower(replaceRegexpOne(SpanKind, '^SPAN_KIND_', '')) AS kind, lower(replaceRegexpOne(StatusCode, '^STATUS_CODE_', '')) = 'error' AS failed,
-  toUnixTimestamp64Nano(Timestamp) AS start, start + Duration AS end, sipHash64(toString(ResourceAttributes)) AS process,
+  toUnixTimestamp64Nano(Timestamp) AS start, start + Duration AS end, sipHash64(toString(mapSort(ResourceAttributes))) AS process,
   ${attribute(ATTR_SESSION_ID)} AS session, ${attribute(ATTR_GEN_AI_CONVERSATION_ID)} AS conversation,
   ${attribute(ATTR_TURNKEEPER_ENGINE_NAME)} AS engine, ${attribute(ATTR_TURNKEEPER_ENGINE_SESSION_ID)} AS engineSession,
   engine != '' AS root, root AND ${attribute(ATTR_TURNKEEPER_SESSION_SOURCE)} = ${literal(SESSION_SOURCE_GENERATED)} AS generated,
