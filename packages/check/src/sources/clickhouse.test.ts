@@ -63,6 +63,16 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, (
     expect(summary).toEqual({ spans: 104, traces: 52, sessions: 51, turns: 52 });
   });
 
+  it('asks for more conversations than a query has room for, whatever their ids', async () => {
+    const bad = Array.from({ length: 1_500 }, (_, number) =>
+      turn(`${number} ${"'é".repeat(60)}`, {}, [tool({ session: null })]),
+    );
+    fill(spansOf(...bad));
+    const { suspects } = await captureClickHouse(query);
+    expect(suspects.index.sessions.size).toBe(1_500);
+    expect(check(suspects)).toHaveLength(1_500);
+  });
+
   it('completes from outside of the window what the window cuts', async () => {
     const hour = 3_600_000_000_000n;
     const now = BigInt(Date.now()) * 1_000_000n;

@@ -8,7 +8,7 @@ import {
 import { type Capture, captureRecords } from '../capture.ts';
 import { type CapturedSpan, sessionOf, type SpanKind, type SpanStatus } from '../span.ts';
 import type { Summary } from '../summary.ts';
-import { identifier } from './clickhouse/sql.ts';
+import { identifier, parts } from './clickhouse/sql.ts';
 import {
   everySpan,
   spansOfTraces,
@@ -108,10 +108,8 @@ async function readWhole(
   let [newSessions, newTraces] = [[...sessions], [...traces]];
   for (let step = 0; step < maximumSteps && newSessions.length + newTraces.length > 0; step += 1) {
     for (const session of newSessions) asked.add(session);
-    const more = newSessions.length === 0 ? [] : await query(tracesOfSessions(table, newSessions));
-    const wanted = [...new Set([...newTraces, ...more.map(({ trace }) => String(trace))])].filter(
-      (trace) => !read.has(trace),
-    );
+    const more = await askTraces(query, table, newSessions);
+    const wanted = [...new Set([...newTraces, ...more])].filter((trace) => !read.has(trace));
     const rows = await readTraces(query, table, wanted);
     for (const trace of wanted) read.add(trace);
     for (const row of rows) spans.push(captureRow(row, spans.length));
@@ -122,6 +120,18 @@ async function readWhole(
     );
   }
   return spans;
+}
+
+async function askTraces(
+  query: ClickHouseQuery,
+  table: string,
+  sessions: readonly string[],
+): Promise<readonly string[]> {
+  const traces: string[] = [];
+  for (const part of parts(sessions)) {
+    for (const { trace } of await query(tracesOfSessions(table, part))) traces.push(String(trace));
+  }
+  return traces;
 }
 
 async function readTraces(
