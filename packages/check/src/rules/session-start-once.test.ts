@@ -17,6 +17,13 @@ describe('session-start-once', () => {
     expect(judgeLogs(start('a'), start('b'), start('a'))).toEqual(['Session "a" has a second session.start.']);
   });
 
+  it('takes a start that is there twice, as after a repeated export, for one', () => {
+    const place = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
+    const other = { ...place, spanId: 'c'.repeat(16) };
+    expect(judgeLogs({ ...start('a'), ...place }, { ...start('a'), ...place })).toEqual([]);
+    expect(judgeLogs({ ...start('a'), ...place }, { ...start('a'), ...other })).toHaveLength(1);
+  });
+
   it('finds a session that continues itself, on a log event or on spans, once', () => {
     expect(judgeLogs(start('a', { 'session.previous_id': 'a' }))).toEqual([
       'Session "a" names itself as the session before.',

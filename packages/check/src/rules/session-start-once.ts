@@ -1,5 +1,6 @@
 import { ATTR_SESSION_ID, ATTR_SESSION_PREVIOUS_ID, EVENT_SESSION_START } from '@turnkeeper/instrumentation/semconv';
 import { type Evidence, quote, type Rule } from '../rule.ts';
+import type { CapturedLog } from '../signals.ts';
 import { type Attributes, textOf } from '../span.ts';
 
 /** A session begins once, and continues another one if any. */
@@ -11,13 +12,14 @@ export const sessionStartOnce: Rule = {
   why: 'Sessions are counted by their start; one that starts twice counts twice, one that continues itself has no beginning.',
   fix: 'Keep one TurnkeeperInstrumentation for the life of the process, and give previousId only for another session.',
   *judge(index) {
-    const started = new Set<string>();
-    for (const { name, attributes, ...at } of index.logs) {
-      if (name !== EVENT_SESSION_START) continue;
-      const session = textOf(attributes, ATTR_SESSION_ID);
-      if (session === undefined) continue;
-      if (started.has(session)) yield { at, what: `Session ${quote(session)} has a second ${EVENT_SESSION_START}.` };
-      started.add(session);
+    const started = new Map<string, CapturedLog>();
+    for (const log of index.logs) {
+      const session = textOf(log.attributes, ATTR_SESSION_ID);
+      if (log.name !== EVENT_SESSION_START || session === undefined) continue;
+      const first = started.get(session);
+      if (first === undefined) started.set(session, log);
+      else if (!isSame(log, first))
+        yield { at: log, what: `Session ${quote(session)} has a second ${EVENT_SESSION_START}.` };
     }
     const reported = new Set<string>();
     const everything: readonly (Evidence & { readonly attributes: Attributes })[] = [...index.spans, ...index.logs];
@@ -30,3 +32,10 @@ export const sessionStartOnce: Rule = {
     }
   },
 };
+
+/** Whether a log is there twice, as after a repeated export: a run says once, in its span, that its session begins. */
+function isSame(left: CapturedLog, right: CapturedLog): boolean {
+  return (
+    left.spanId !== '' && left.spanId === right.spanId && left.traceId === right.traceId && left.time === right.time
+  );
+}
