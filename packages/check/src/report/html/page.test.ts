@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -20,8 +20,13 @@ let browser: Browser;
 let reports = 0;
 
 async function write(...traces: readonly (SpanLiteral | readonly SpanLiteral[])[]): Promise<string> {
-  const [file, out] = [join(directory, `${(reports += 1)}.jsonl`), join(directory, `${reports}.html`)];
+  const file = join(directory, `${(reports += 1)}.jsonl`);
   writeFileSync(file, toOtlpLines(spansOf(...traces)));
+  return await report(file);
+}
+
+async function report(file: string): Promise<string> {
+  const out = file.replace('.jsonl', '.html');
   const stdout = { write: () => true, isTTY: false };
   expect(await builtCli.main(['report', file, '--out', out], { stdout, stderr: process.stderr })).toBe(0);
   return out;
@@ -135,6 +140,39 @@ describe.skipIf(executablePath === undefined)('the report in a browser', { timeo
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     expect(await page.locator('aside').isVisible()).toBe(false);
+  });
+
+  it('leaves the focus where a key pressed something', async () => {
+    const page = await open(await write(first, second, turn('conv-7')));
+    const focused = () => page.evaluate(() => document.activeElement?.textContent);
+    await page.getByText('With findings').press('Enter');
+    expect(await focused()).toBe('With findings');
+    await page.getByText('All', { exact: true }).press('Enter');
+    await page.locator('.conversation').nth(1).press('Enter');
+    expect(await page.locator('h2').textContent()).toBe('conv-7');
+    expect(await focused()).toContain('conv-7');
+    await page.locator('.conversation').nth(0).press('Enter');
+    await page.locator('.strip button').nth(1).press('Enter');
+    expect(await focused()).toBe('2');
+    await page.locator('.row', { hasText: 'invoke_agent' }).nth(1).click();
+    await page.getByText('Go to the turn before').press('Enter');
+    await page.keyboard.press('ArrowDown');
+    expect(await page.locator('.row.selected').getAttribute('id')).toBe('row-2');
+    await page.getByLabel('Close').press('Enter');
+    await page.keyboard.press('ArrowDown');
+    expect(await page.locator('.row.selected').getAttribute('id')).toBe('row-3');
+  });
+
+  it('leaves room for the conversations below findings of no span', async () => {
+    const points = [{ attributes: [{ key: 'session.id', value: { stringValue: 'conv-42' } }] }];
+    const metrics = Array.from({ length: 30 }, (_, number) => ({ name: `m${number}`, sum: { dataPoints: points } }));
+    const out = await write(first);
+    const file = out.replace('.html', '.jsonl');
+    appendFileSync(file, `${JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })}\n`);
+    const page = await open(await report(file));
+    expect(await page.locator('.finding').count()).toBe(30);
+    expect((await page.locator('.rows').boundingBox())?.height).toBeGreaterThan(200);
+    expect(await page.locator('.facts').first().textContent()).toContain('1 conversation1 turn4 spans');
   });
 
   it('follows the link to the turn before', async () => {

@@ -49,11 +49,12 @@ nav { overflow: auto; border-right: 1px solid var(--line); background: var(--pan
 .badge.failed { box-shadow: inset 0 0 0 1px var(--error); color: var(--error); }
 .badge.good { color: var(--good); padding: 0; }
 main { display: flex; flex-direction: column; min-width: 0; }
+.loose { flex: none; max-height: 34%; padding: 6px 20px; border-bottom: 1px solid var(--line); overflow: auto; }
 .title { padding: 16px 20px 12px; }
 .title h2 { margin: 0 0 4px; overflow-wrap: anywhere; font-size: 18px; font-weight: 650; letter-spacing: -.01em; }
 .title .facts { font-size: 13px; flex-wrap: wrap; gap: 4px 16px; }
 .strip { position: relative; height: 44px; margin: 0 20px 12px; border: 1px solid var(--line); border-radius: 10px; background: var(--panel); box-shadow: var(--shadow); overflow: hidden; }
-.strip button { position: absolute; top: 8px; height: 26px; min-width: 18px; padding: 0; border: 0; border-radius: 5px; background: var(--turn); color: #fff; font-size: 11px; font-weight: 650; cursor: pointer; overflow: hidden; }
+.strip button { position: absolute; top: 8px; height: 26px; min-width: 18px; padding: 0; border: 0; border-radius: 5px; background: var(--turn); color: var(--panel); font-size: 11px; font-weight: 650; cursor: pointer; overflow: hidden; }
 .strip button.task, .strip button.spans { background: var(--task); height: 14px; top: 14px; }
 .strip button.error { background: var(--error); }
 .strip button[aria-current=true] { box-shadow: 0 0 0 2px var(--panel), 0 0 0 4px var(--accent); }

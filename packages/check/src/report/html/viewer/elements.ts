@@ -22,9 +22,18 @@ export function element(
 }
 
 /** Puts children in place of those that an element has. One by one: a call takes only so many arguments. */
-export function fill(parent: HTMLElement, children: readonly Child[]): void {
+function fill(parent: HTMLElement, children: readonly Child[]): void {
   parent.replaceChildren();
   for (const child of children) parent.append(child);
+}
+
+/** Does the same where a button of them may have been pressed by a key: the focus stays on the one in its place. */
+export function refill(parent: HTMLElement, children: readonly Child[]): void {
+  const { activeElement } = document;
+  const buttons = (): readonly HTMLElement[] => [...parent.querySelectorAll('button')];
+  const focused = parent.contains(activeElement) ? buttons().findIndex((one) => one === activeElement) : -1;
+  fill(parent, children);
+  if (focused !== -1) buttons()[focused]?.focus();
 }
 
 /** A button that is told what to do. */
@@ -53,6 +62,11 @@ export function describeCount(value: number, noun: string): string {
 /** A number with what it counts. */
 export function fact(value: string, noun: string): HTMLElement {
   return element('span', {}, [element('b', {}, [value]), ` ${noun}`]);
+}
+
+/** An amount with what it counts: `1 turn`, `2 turns`. */
+export function countFact(value: number, noun: string): HTMLElement {
+  return fact(describeAmount(value), value === 1 ? noun : `${noun}s`);
 }
 
 /** How many findings of each severity; a tick where there is none. */

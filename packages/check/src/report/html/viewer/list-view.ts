@@ -3,6 +3,7 @@ import {
   badges,
   button,
   type Child,
+  countFact,
   describeCount,
   describeDuration,
   element,
@@ -49,8 +50,8 @@ export function viewTitle(conversation: ConversationModel): readonly HTMLElement
   const { turns, spans, inputTokens, outputTokens, failures, start, end } = conversation;
   const when = new Date(start).toISOString().replace('T', ' ').slice(0, 19);
   const facts: readonly Child[] = [
-    fact(describeAmount(turns), turns === 1 ? 'turn' : 'turns'),
-    fact(describeAmount(spans), spans === 1 ? 'span' : 'spans'),
+    countFact(turns, 'turn'),
+    countFact(spans, 'span'),
     fact(`${describeAmount(inputTokens)} / ${describeAmount(outputTokens)}`, 'tokens in / out'),
     ...(failures > 0 ? [fact(describeAmount(failures), 'failed')] : []),
     element('span', {}, [`${when} UTC, ${describeDuration(end - start)}`]),

@@ -1,6 +1,6 @@
 import type { ConversationModel, PartModel, ReportModel, SpanModel } from '../model.ts';
 import { viewDetails, viewFindings } from './details-view.ts';
-import { badges, button, describeAmount, element, fact, fill } from './elements.ts';
+import { badges, button, countFact, element, refill } from './elements.ts';
 import { type Filter, viewList, viewStrip, viewTitle } from './list-view.ts';
 import { rowHeight, viewRow } from './row-view.ts';
 import { canClose, countFindings, layOutRows, positionAbove, type Row } from './rows.ts';
@@ -51,7 +51,15 @@ class Viewer {
     this.#tree.append(this.#canvas);
     const loose = viewFindings(model, model.looseFindings);
     const main = element('main', {}, [
-      ...(loose.length === 0 ? [] : [element('div', { class: 'title' }, loose)]),
+      ...(loose.length === 0
+        ? []
+        : [
+            element(
+              'div',
+              { class: 'loose', role: 'group', tabindex: '0', 'aria-label': 'Findings of no span' },
+              loose,
+            ),
+          ]),
       this.#title,
       this.#strip,
       this.#tree,
@@ -70,9 +78,9 @@ class Viewer {
   #viewHeader(): HTMLElement {
     const { sessions, turns, spans } = this.#model.summary;
     const facts = element('div', { class: 'facts' }, [
-      fact(describeAmount(sessions), 'conversations'),
-      fact(describeAmount(turns), 'turns'),
-      fact(describeAmount(spans), 'spans'),
+      countFact(sessions, 'conversation'),
+      countFact(turns, 'turn'),
+      countFact(spans, 'span'),
       ...badges(countFindings(this.#model, [...this.#model.findings.keys()])),
     ]);
     const theme = button({ class: 'button', 'aria-label': 'Light or dark' }, '◐', () => {
@@ -124,7 +132,7 @@ class Viewer {
       },
       open: (conversation) => this.#open(conversation),
     });
-    fill(this.#list, items);
+    refill(this.#list, items);
   }
 
   #layOut(): void {
@@ -168,7 +176,7 @@ class Viewer {
           true,
         ),
     );
-    fill(this.#strip, items);
+    refill(this.#strip, items);
   }
 
   #toggle(row: Row): void {
@@ -191,6 +199,8 @@ class Viewer {
   }
 
   #show(row: Row | undefined): void {
+    // What was pressed in the details is gone: the keys go on where the line is.
+    if (this.#details.contains(document.activeElement)) this.#tree.focus();
     this.#app.classList.toggle('detailed', row !== undefined);
     this.#details.hidden = row === undefined;
     if (row === undefined) return;
