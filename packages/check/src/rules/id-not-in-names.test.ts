@@ -31,6 +31,12 @@ describe('id-not-in-names', () => {
     expect(judgeMetric('tokens.conv-42', {})).toHaveLength(1);
   });
 
+  it('reports a metric once, however often it was exported', () => {
+    const metrics = [1, 2, 3].map(() => ({ name: 'tokens', series: [{ 'session.id': 'x' }] }));
+    const again = { name: 'turns', series: [{ 'session.id': 'x' }] };
+    expect([...rule.judge(captureWith({ metrics: [...metrics, again] }, turn('a')).index)]).toHaveLength(2);
+  });
+
   it('accepts words that an id has in common with a name by chance', () => {
     expect(judge(rule, turn('pi'), turn('shop', {}, [other('GET shop')]))).toEqual([]);
     expect(judge(rule, turn('conv-4', {}, [other('GET conv-42')]), turn('m1'))).toEqual([]);

@@ -1,5 +1,6 @@
 import { ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
+import type { CapturedMetric } from '../signals.ts';
 import { sessionOf, textOf } from '../span.ts';
 import type { SpanIndex } from '../span-index.ts';
 
@@ -23,24 +24,27 @@ export const idNotInNames: Rule = {
   },
 };
 
+/** A metric is exported again and again, with all that was counted so far: each flaw of it is reported once. */
 function* judgeMetrics(index: SpanIndex): Iterable<Violation> {
+  const reported = new Set<string>();
   for (const metric of index.metrics) {
-    const name = names.find((candidate) => metric.series.some((series) => series[candidate] !== undefined));
-    if (name !== undefined) {
-      yield { at: metric, what: `The metric ${quote(metric.name)} carries ${name} in its attributes.` };
-      continue;
-    }
-    const values = new Set(metric.series.flatMap((series) => Object.values(series)));
-    const id = [...index.sessions.keys()].find(
-      (session) => (isDistinctive(session) && values.has(session)) || holds(metric.name, session),
-    );
-    if (id !== undefined) {
-      yield {
-        at: metric,
-        what: `The metric ${quote(metric.name)} holds the id ${quote(id)} in its name or attributes.`,
-      };
-    }
+    const what = describeFlaw(index, metric);
+    if (what === undefined || reported.has(what)) continue;
+    reported.add(what);
+    yield { at: metric, what };
   }
+}
+
+function describeFlaw({ sessions }: SpanIndex, metric: CapturedMetric): string | undefined {
+  const name = names.find((candidate) => metric.series.some((series) => series[candidate] !== undefined));
+  if (name !== undefined) return `The metric ${quote(metric.name)} carries ${name} in its attributes.`;
+  const values = new Set(metric.series.flatMap((series) => Object.values(series)));
+  const id = [...sessions.keys()].find(
+    (session) => (isDistinctive(session) && values.has(session)) || holds(metric.name, session),
+  );
+  return id === undefined
+    ? undefined
+    : `The metric ${quote(metric.name)} holds the id ${quote(id)} in its name or attributes.`;
 }
 
 /** Whether an id stands in a name as a word of its own. */
