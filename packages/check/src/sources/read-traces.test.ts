@@ -153,6 +153,15 @@ describe('readTraces', () => {
     expect(batches[0]?.spans).toHaveLength(18_000);
   });
 
+  it('says of metrics in protobuf that they stand in its way', async () => {
+    const sum = field(
+      1,
+      field(2, field(2, Buffer.concat([field(1, Buffer.from('m')), field(7, field(1, Buffer.alloc(0)))]))),
+    );
+    const file = write(Buffer.concat([delimited(protobuf), delimited(sum)]));
+    expect(await failureOf(readTraces([file]))).toContain('in protobuf, without metrics and logs');
+  });
+
   it('names the file and, for lines, the line', async () => {
     const [lines, body] = [write(`\n${json}`), write(protobuf)];
     const batches = await collect(readTraces([lines, body]));

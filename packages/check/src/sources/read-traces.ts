@@ -192,7 +192,7 @@ function brokenMessage(file: string): InputError {
   return new InputError(
     file,
     undefined,
-    'this is neither JSON nor OTLP in protobuf, or it was cut off. Give a file of an OpenTelemetry collector, or the body of an export request.',
+    'this is neither JSON nor traces of OTLP in protobuf, or it was cut off. Give a file of an OpenTelemetry collector, or the body of an export request; in protobuf, without metrics and logs.',
   );
 }
 
