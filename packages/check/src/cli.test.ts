@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { writeSpans as writeLargeFile } from '../bench/write-spans.ts';
 import { check } from './check.ts';
+import { main } from './cli.ts';
 import { reportJson } from './report/json.ts';
 import { captureFiles } from './sources/capture-files.ts';
 import type { CapturedSpan } from './span.ts';
@@ -289,12 +290,33 @@ describe('turnkeeper report', () => {
   });
 });
 
+describe('progress', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['check', 'report'])('is gone before %s says what is wrong', async (command) => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 1_000));
+    let shown = '';
+    const stream = { isTTY: true, write: (text: string | Uint8Array) => Boolean((shown += String(text))) };
+    const file = join(directory, write(`${toOtlpLines(spansOf(...good))}{`));
+    expect(await main([command, file], { stdout: stream, stderr: stream })).toBe(2);
+    expect(shown).toContain(`7 spans read\r\u001b[Kturnkeeper: ${file}:8: this line is not JSON`);
+  });
+});
+
 describe('turnkeeper', () => {
   it('does not mind a reader that has seen enough', () => {
     const file = writeSpans(spansOf(...Array.from({ length: 2_000 }, () => turn('a', {}, [chat({ session: null })]))));
     const command = `"${process.execPath}" "${bin}" check ${file} --format json | head -1`;
     const { stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
     expect([stdout, stderr]).toEqual(['{\n', '']);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('exits with 2 where what it has to say cannot be written', () => {
+    const file = writeSpans(spansOf(...good));
+    const command = `"${process.execPath}" "${bin}" check ${file} --format junit >/dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
+    expect([status, stderr]).toEqual([2, 'turnkeeper: standard output cannot be written (ENOSPC).\n']);
   });
 
   it('explains itself, and tells its version', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { checkCommand } from './commands/check.ts';
 import { reportCommand } from './commands/report.ts';
 import { UsageError } from './commands/usage-error.ts';
+import { codeOf } from './sources/bytes.ts';
 import { InputError } from './sources/input-error.ts';
 import { printable } from './tree.ts';
 
@@ -49,8 +50,7 @@ export interface Streams {
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const [command, ...rest] = argv;
-  // A reader that has seen enough, such as `head`, closes the pipe: no reason to fail.
-  if (streams === process) process.stdout.on('error', () => {});
+  if (streams === process) process.stdout.on('error', onUnwritten);
   try {
     if (command === '--help' || command === '-h' || command === 'help') return print(streams, help);
     if (command === '--version') return print(streams, `${readVersion()}\n`);
@@ -65,6 +65,17 @@ export async function main(argv: readonly string[], streams: Streams = process):
     streams.stderr.write(`${printable(describe(error))}\n`);
     return 2;
   }
+}
+
+/** What was not written was not told: the disk is full. A reader that has seen enough, such as `head`, is no failure. */
+function onUnwritten(error: Error): void {
+  const code = codeOf(error) ?? error.message;
+  if (code === 'EPIPE') return;
+  process.stderr.write(`turnkeeper: standard output cannot be written (${code}).\n`);
+  // Whoever called may not have set the status yet.
+  process.once('exit', () => {
+    process.exitCode = 2;
+  });
 }
 
 function print({ stdout }: Streams, text: string): number {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Capture } from '../capture.ts';
 import { check } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { modelReport } from '../report/html/model.ts';
@@ -24,9 +25,7 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   const { rules: levels } = readConfiguration(values.config);
   // Refuses what is misspelled before anything is read.
   chooseRules({ levels });
-  const progress = createProgress(stderr);
-  const capture = await captureFiles(positionals, progress.show);
-  progress.clear();
+  const capture = await read(positionals, stderr);
   const findings = check(capture, { levels });
   const page = writePage(
     modelReport(capture, findings),
@@ -44,6 +43,15 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   }
   stdout.write(`${out}\n`);
   return 0;
+}
+
+async function read(files: readonly string[], stderr: Streams['stderr']): Promise<Capture> {
+  const progress = createProgress(stderr);
+  try {
+    return await captureFiles(files, progress.show);
+  } finally {
+    progress.clear();
+  }
 }
 
 function parse(argv: readonly string[]) {
