@@ -17,7 +17,8 @@ function describeAll(): string {
 # The rules of \`turnkeeper check\`
 
 A *run's root* is a span with \`turnkeeper.engine.name\`; a *stamped* span is one with \`session.id\`. Levels are changed with
-\`--rule id=off|warn|error\`, or in \`turnkeeper.config.json\`: \`{ "rules": { "turns-linked": "off" } }\`.
+\`--rule id=off|warn|error\`, or in \`turnkeeper.config.json\`: \`{ "rules": { "turns-linked": "off" }, "maxWarnings": 0 }\`.
+Warnings fail a check only where there are more than \`--max-warnings\`, or \`maxWarnings\`, allows.
 
 | rule | level | asserts |
 |---|---|---|
