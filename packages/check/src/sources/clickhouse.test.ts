@@ -14,7 +14,7 @@ const chdb = await startChdb();
 if (chdb === undefined) console.warn('ClickHouse is not tried: chdb is not installed for this machine.');
 afterAll(() => chdb?.close());
 
-describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 60_000 }, () => {
+describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 240_000 }, () => {
   const { query, run, fill } = chdb ?? { query: () => Promise.resolve([]), run: () => '', fill: () => {} };
 
   it.each([...wholeExamples, ...brokenExamples])(
