@@ -30,6 +30,12 @@ describe('assertThat', () => {
     expect(holds).not.toThrow();
   });
 
+  it('takes an expression that remembers where it was by itself, for each span', () => {
+    const name = /chat/gu;
+    const holds = () => assertThat(capture).hasSpan((span) => span.hasName(name).hasName(name).hasStatus('error'));
+    expect(holds).not.toThrow();
+  });
+
   it('holds for a session and its turns', () => {
     const holds = () =>
       assertThat(capture).hasSession('conv-42', (session) =>

@@ -140,7 +140,7 @@ export class SpanAssertion {
 
   hasName(name: string | RegExp): this {
     const { name: actual } = this.span;
-    return this.#holds('name', actual, name, typeof name === 'string' ? actual === name : name.test(actual));
+    return this.#holds('name', actual, name, typeof name === 'string' ? actual === name : actual.search(name) >= 0);
   }
 
   hasKind(kind: SpanKind): this {

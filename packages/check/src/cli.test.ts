@@ -288,6 +288,18 @@ describe('turnkeeper report', () => {
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^turnkeeper: There is no rule "turns-linkd", .*See turnkeeper --help\.\n$/u);
   });
+
+  it('does not write over a file that it reads, by whatever name', () => {
+    const file = writeSpans(spansOf(...good));
+    const before = readFileSync(join(directory, file), 'utf8');
+    symlinkSync(file, join(directory, 'again.html'));
+    for (const out of [file, `./${file}`, 'again.html']) {
+      const { status, stdout, stderr } = turnkeeper('report', file, '--out', out);
+      expect([status, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(`the report would overwrite "${file}", which it reads: give --out another name.`);
+    }
+    expect(readFileSync(join(directory, file), 'utf8')).toBe(before);
+  });
 });
 
 describe('progress', () => {

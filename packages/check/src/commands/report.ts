@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
@@ -25,6 +25,7 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   const { rules: levels } = readConfiguration(values.config);
   // Refuses what is misspelled before anything is read.
   chooseRules({ levels });
+  refuseToOverwrite(positionals, out);
   const capture = await read(positionals, stderr);
   const findings = check(capture, { levels });
   const page = writePage(
@@ -43,6 +44,25 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   }
   stdout.write(`${out}\n`);
   return 0;
+}
+
+function refuseToOverwrite(files: readonly string[], out: string): void {
+  const there = placeOf(out);
+  const overwritten = files.find((file) => there !== undefined && placeOf(file) === there);
+  if (overwritten === undefined) return;
+  throw new UsageError(
+    `the report would overwrite ${JSON.stringify(overwritten)}, which it reads: give --out another name.`,
+  );
+}
+
+/** What tells a file from every other one, whatever it is called; undefined where there is none, or none to be seen. */
+function placeOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 async function read(files: readonly string[], stderr: Streams['stderr']): Promise<Capture> {

@@ -1,9 +1,9 @@
 /** The style of the page. Colours are variables: one set for light, one for dark. */
 export const style = `
 :root {
-  --bg: #f7f7fa; --panel: #ffffff; --raised: #f1f1f6; --line: #e3e3ec; --text: #1c1c28; --dim: #6b6b80; --accent: #5b4bdb;
-  --accent-soft: #ecebfd; --turn: #6d5ef0; --chat: #1f8fe0; --tool: #e09a1f; --task: #8a8aa3; --other: #9aa5b5;
-  --error: #d6293e; --error-soft: #fdecee; --warn: #b26b00; --warn-soft: #fff3dc; --good: #14804a; --shadow: 0 1px 2px #0000000f, 0 4px 16px #0000000a;
+  --bg: #f7f7fa; --panel: #ffffff; --raised: #f1f1f6; --line: #e3e3ec; --text: #1c1c28; --dim: #636377; --accent: #5b4bdb;
+  --accent-soft: #ecebfd; --turn: #6d5ef0; --chat: #1f8fe0; --tool: #e09a1f; --task: #6f6f88; --other: #9aa5b5;
+  --error: #c9203a; --error-soft: #fdecee; --warn: #9a5b00; --warn-soft: #fff3dc; --good: #0f7542; --shadow: 0 1px 2px #0000000f, 0 4px 16px #0000000a;
 }
 @media (prefers-color-scheme: dark) { :root:not([data-theme=light]) {
   --bg: #101018; --panel: #181822; --raised: #20202d; --line: #2c2c3c; --text: #ececf4; --dim: #9a9ab0; --accent: #a99cff;
@@ -98,5 +98,12 @@ footer { grid-column: 1 / -1; display: flex; gap: 16px; padding: 5px 18px; borde
 kbd { padding: 0 5px; border: 1px solid var(--line); border-radius: 4px; background: var(--raised); font: inherit; font-size: 11px; }
 .empty { padding: 40px 20px; color: var(--dim); text-align: center; }
 @media (max-width: 1000px) { header .facts { display: none; } #app.detailed { grid-template-columns: 220px minmax(0, 1fr) 320px; } #app { grid-template-columns: 220px minmax(0, 1fr); } }
+@media (max-width: 700px) {
+  #app, #app.detailed { grid-template: auto minmax(0, 30%) minmax(0, 1fr) / minmax(0, 1fr); }
+  header h1 { display: none; }
+  nav { border-right: 0; border-bottom: 1px solid var(--line); }
+  aside { position: fixed; inset: 40% 0 0; z-index: 2; border-top: 1px solid var(--line); box-shadow: 0 -4px 24px #0003; }
+  footer { display: none; }
+}
 @media print { #app { display: block; height: auto; } }
 `;

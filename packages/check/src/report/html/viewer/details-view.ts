@@ -1,5 +1,5 @@
 import type { PartModel, ReportModel, SpanModel } from '../model.ts';
-import { button, type Child, describeAmount, describeDuration, element, table } from './elements.ts';
+import { button, type Child, describeAmount, describeDuration, describeTokens, element, table } from './elements.ts';
 import { nameOfPart, type Row } from './rows.ts';
 
 /** Everything that is known about a line. `goTo` leads to another span. */
@@ -36,8 +36,7 @@ function viewPart(model: ReportModel, part: PartModel): readonly Child[] {
       ['start', new Date(part.start).toISOString()],
       ['duration', describeDuration(part.duration)],
       ['spans', describeAmount(part.spans.length)],
-      ['tokens in', describeAmount(part.inputTokens)],
-      ['tokens out', describeAmount(part.outputTokens)],
+      ...describeTokens(part).map((tokens) => ['tokens in / out', tokens] as const),
     ]),
     ...viewFindings(model, part.findings),
   ];

@@ -69,6 +69,16 @@ export function countFact(value: number, noun: string): HTMLElement {
   return fact(describeAmount(value), value === 1 ? noun : `${noun}s`);
 }
 
+/** What models took and gave, `12 / 3`; nothing where nobody told of any. */
+export function describeTokens({ inputTokens, outputTokens }: Tokens): readonly string[] {
+  return inputTokens + outputTokens > 0 ? [`${describeAmount(inputTokens)} / ${describeAmount(outputTokens)}`] : [];
+}
+
+interface Tokens {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
 /** How many findings of each severity; a tick where there is none. */
 export function badges({ errors, warnings }: { readonly errors: number; readonly warnings: number }): readonly Child[] {
   if (errors + warnings === 0) return [element('span', { class: 'badge good', title: 'no finding' }, ['✓'])];

@@ -6,6 +6,7 @@ import {
   countFact,
   describeCount,
   describeDuration,
+  describeTokens,
   element,
   fact,
   describeAmount,
@@ -47,12 +48,12 @@ export function viewList(state: ListState): readonly HTMLElement[] {
 
 /** The name of a conversation with its numbers. */
 export function viewTitle(conversation: ConversationModel): readonly HTMLElement[] {
-  const { turns, spans, inputTokens, outputTokens, failures, start, end } = conversation;
+  const { turns, spans, failures, start, end } = conversation;
   const when = new Date(start).toISOString().replace('T', ' ').slice(0, 19);
   const facts: readonly Child[] = [
     countFact(turns, 'turn'),
     countFact(spans, 'span'),
-    fact(`${describeAmount(inputTokens)} / ${describeAmount(outputTokens)}`, 'tokens in / out'),
+    ...describeTokens(conversation).map((tokens) => fact(tokens, 'tokens in / out')),
     ...(failures > 0 ? [fact(describeAmount(failures), 'failed')] : []),
     element('span', {}, [`${when} UTC, ${describeDuration(end - start)}`]),
     ...badges(conversation),

@@ -1,5 +1,5 @@
 import type { PartModel, ReportModel, SpanModel } from '../model.ts';
-import { badges, type Child, describeAmount, describeCount, describeDuration, element } from './elements.ts';
+import { badges, type Child, describeCount, describeDuration, describeTokens, element } from './elements.ts';
 import { canClose, countFindings, nameOfPart, type Row } from './rows.ts';
 
 /** Pixels; the same in the style. */
@@ -47,13 +47,12 @@ export function viewRow(row: Row, state: RowState): HTMLElement {
 
 function partCells(part: PartModel, row: Row, state: RowState): readonly Child[] {
   const counts = countFindings(state.model, part.findings);
-  const tokens = part.inputTokens + part.outputTokens;
   return [
     element('div', { class: 'cell' }, [viewTwist(row, state), element('span', { class: 'label' }, [nameOfPart(part)])]),
     element('div', { class: 'cell' }, [
       ...(counts.errors + counts.warnings > 0 ? badges(counts) : []),
       ...[
-        ...(tokens > 0 ? [`${describeAmount(part.inputTokens)} / ${describeAmount(part.outputTokens)} tokens`] : []),
+        ...describeTokens(part).map((tokens) => `${tokens} tokens`),
         describeCount(part.spans.length, 'span'),
         describeDuration(part.duration),
       ].map((text) => element('span', {}, [text])),
