@@ -10,6 +10,7 @@ import {
 import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents/testing';
 import { trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
+import { openOpenAIAgents } from '@turnkeeper/model-server/openai-agents';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { observe } from '../../observe.ts';
@@ -73,6 +74,27 @@ describe('a stream', () => {
       "invoke_agent Guide [session conv-42] run.start (error cancelled)
         chat test-model (error cancelled)"
     `);
+  });
+
+  test.each([
+    ['responses', 'its user stops', 'cancelled', undefined],
+    ['chat', 'its user stops', 'cancelled', undefined],
+    ['responses', 'runs out of time', 'TimeoutError', new DOMException('Timed out', 'TimeoutError')],
+    ['chat', 'runs out of time', 'TimeoutError', new DOMException('Timed out', 'TimeoutError')],
+  ] as const)('of %s that %s half-way says so, its model call too', async (api, _how, type, reason) => {
+    const { runner } = openOpenAIAgents({ url: world.server.url, api });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const stream = await withSession('conv-42', () => runner.run(agent, '#long', { stream: true, signal }));
+    for await (const event of stream) {
+      if (event.type === 'raw_model_stream_event' && event.data.type === 'output_text_delta') controller.abort(reason);
+    }
+    await stream.completed;
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree().split('\n')).toEqual([
+      `invoke_agent Guide [session conv-42] run.start (error ${type})`,
+      `  chat test-model (error ${type})`,
+    ]);
   });
 
   test('that nobody reads on is cancelled, and leaks its context to nobody', async () => {

@@ -1,7 +1,9 @@
 import { afterSettled, wrapMethod, type Around } from '../../adapter.ts';
 import { follow, followSteps, type Failure, type OpenAITap } from './follow.ts';
 import {
+  CANCELLED,
   isRecord,
+  readAbort,
   readDone,
   readFailure,
   readModel,
@@ -120,11 +122,16 @@ function isModelCall(call: string | undefined): boolean {
   return call?.startsWith(MODEL) === true;
 }
 
-/** A stream that nobody reads to its end was given up, unless the answer was complete by then. */
+/**
+ * A stream that nobody reads to its end was given up, unless the answer was complete by then. Of one that is cut off,
+ * Chat Completions make an answer all the same, without usage.
+ */
 function endOf(request: unknown, response: OpenAIResponse | undefined, failure: Failure | undefined) {
   const { signal } = recordOf(request) ?? {};
-  if (failure) return { outcome: readFailure(failure.error, signal), response } as const;
-  return { outcome: { kind: response === undefined ? 'cancelled' : 'ok' }, response } as const;
+  if (failure) return { outcome: readFailure(failure.error, signal), response };
+  const aborted = readAbort(signal);
+  const isComplete = response && (response.usage || !aborted);
+  return { outcome: isComplete ? ({ kind: 'ok' } as const) : (aborted ?? CANCELLED), response };
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

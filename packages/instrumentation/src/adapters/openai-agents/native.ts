@@ -158,8 +158,14 @@ function hasCompany(agent: Record<string, unknown>): boolean {
   return Array.isArray(tools) && tools.some((tool) => isRecord(tool) && typeof tool['on'] === 'function');
 }
 
+/** Somebody gave it up. */
+export const CANCELLED: Outcome = { kind: 'cancelled' };
+
 /** How a run ended whose promise gave this. */
-export function readResult(result: unknown): {
+export function readResult(
+  result: unknown,
+  signal: unknown,
+): {
   readonly outcome: Outcome;
   readonly waits: boolean;
   readonly output: unknown;
@@ -169,7 +175,7 @@ export function readResult(result: unknown): {
   const isFinal = step?.['type'] === 'next_step_final_output';
   const isCancelled = recordOf(result)?.['cancelled'] === true && !isFinal && !waits;
   return {
-    outcome: isCancelled ? { kind: 'cancelled' } : { kind: 'ok' },
+    outcome: isCancelled ? (readAbort(signal) ?? CANCELLED) : { kind: 'ok' },
     waits,
     output: isFinal ? step['output'] : undefined,
   };
@@ -178,7 +184,7 @@ export function readResult(result: unknown): {
 /** How something ended that failed. */
 export function readFailure(error: unknown, signal?: unknown): Outcome {
   const name = nameOf(error);
-  if (name === 'AbortError' || name === 'APIUserAbortError') return readAbort(signal) ?? { kind: 'cancelled' };
+  if (name === 'AbortError' || name === 'APIUserAbortError') return readAbort(signal) ?? CANCELLED;
   return readAbort(signal) ?? { kind: 'error', type: name };
 }
 
@@ -186,7 +192,7 @@ export function readFailure(error: unknown, signal?: unknown): Outcome {
 export function readAbort(signal: unknown): Outcome | undefined {
   if (recordOf(signal)?.['aborted'] !== true) return undefined;
   const reason = nameOf(recordOf(signal)?.['reason']);
-  return reason.includes('Timeout') ? { kind: 'error', type: reason } : { kind: 'cancelled' };
+  return reason.includes('Timeout') ? { kind: 'error', type: reason } : CANCELLED;
 }
 
 /** The HTTP status of a provider's refusal, else the name of the error's class. */

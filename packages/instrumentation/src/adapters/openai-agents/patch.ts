@@ -58,9 +58,8 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     const running: StoreRun = { runContext, isLate: runContext === undefined };
     const end = (result: unknown, failure?: { readonly error: unknown }): void => {
       tools.forget(run);
-      const ended = failure
-        ? { outcome: readFailure(failure.error, recordOf(options)?.['signal']) }
-        : readResult(result);
+      const signal = recordOf(options)?.['signal'];
+      const ended = failure ? { outcome: readFailure(failure.error, signal) } : readResult(result, signal);
       tap.deliver({ kind: 'returned', run, session: sessionIdOf(session), ...ended });
       // A connection that was opened in the run may outlive it, and leads to everything here.
       running.runContext = undefined;
