@@ -59,6 +59,19 @@ describe.each(lines)('$name', (line) => {
       expect(capture).toPassChecks();
     });
 
+    test.concurrent('a child process goes on in the context of its environment: register', async () => {
+      await using received = await receive();
+      const ended = await runNode([...REGISTER, 'child.mjs'], {
+        node: path,
+        cwd: line.withoutEngine,
+        env: received.env,
+      });
+      expect(withoutNotices(ended)).toEqual({ status: 0, stdout: 'hello you\n', stderr: '' });
+      const capture = await received.capture();
+      expect(capture.tree()).toBe(['job [session conv-42]', '  invoke_agent greeter run.start'].join('\n'));
+      expect(capture).toPassChecks();
+    });
+
     // A start of Pi takes a second: each way of tracing and each kind of module once, not all of their pairs.
     test.concurrent.each([
       ['register, an ES module', [...REGISTER, 'pi.mjs']],

@@ -6,6 +6,8 @@ import { carrierFromEnvironment, contextOf } from '../propagation/carriers.ts';
  * its own is a child of TRACEPARENT, in the session that BAGGAGE names.
  */
 export function inProcessContext(manager: ContextManager): ContextManager {
+  // The manager may be of another copy of the API than this, with a root of its own: 1.10 has one for `require` as well.
+  const outside = manager.active();
   let root: Context | undefined;
   const rooted = (): Context => {
     // The propagator that reads the environment is set up after this.
@@ -15,7 +17,7 @@ export function inProcessContext(manager: ContextManager): ContextManager {
   const wrapped: ContextManager = {
     active: () => {
       const active = manager.active();
-      return active === ROOT_CONTEXT ? rooted() : active;
+      return active === ROOT_CONTEXT || active === outside ? rooted() : active;
     },
     with: (within, work, self, ...args) => manager.with(within, work, self, ...args),
     bind: (within, target) => manager.bind(within, target),
