@@ -50,7 +50,7 @@ const BAD = [
   '\u202Ereversed',
   'half \uD83D',
   'x'.repeat(1_000_000),
-  ' '.repeat(1_000_000) + 'x',
+  ' '.repeat(200_000) + 'x',
   7,
   {},
   [],
@@ -174,14 +174,12 @@ describe('hostile baggage', () => {
     },
   );
 
-  test.each([`a${' '.repeat(8_000)}b`, `a=b${' '.repeat(8_000)};\nc`, `,${' '.repeat(8_000)},a`])(
-    'of white space takes no longer than a look at it: %#',
-    (baggage) => {
-      const began = performance.now();
-      propagator.extract(ROOT_CONTEXT, { baggage }, defaultTextMapGetter);
-      expect(performance.now() - began).toBeLessThan(100);
-    },
-  );
+  // What takes a second look at each of so many takes longer than a test may.
+  const blank = ' '.repeat(200_000);
+  test.each([`a${blank}b`, `a=b${blank};\nc`, `,${blank},a`])('of white space is looked at once: %#', (baggage) => {
+    const extracted = propagator.extract(ROOT_CONTEXT, { baggage }, defaultTextMapGetter);
+    expect(runInContext(extracted, () => currentSession())).toBeUndefined();
+  });
 
   test('of the program’s own that cannot be written leaves the rest of the headers', () => {
     const baggage = propagation.createBaggage({
