@@ -1,19 +1,5 @@
-import type { Context } from '@opentelemetry/api';
 import type { Run } from './run.ts';
-import { frameIn, withFrame, type Attached } from './session/active-session.ts';
-
-/**
- * Where a place is, not counting runs that are over, or that were dropped as another adapter's. A session that was bound
- * in the shadow of one stays: a queue may have been started by whoever came first.
- */
-export function aroundWhatIsOver(active: Context): Context {
-  let base = active;
-  for (let frame = frameIn(base); frame?.run?.phase() === 'closed'; frame = frameIn(base)) {
-    const { session, run } = frame;
-    base = session === run.session ? run.base : withFrame(run.base, { session, run: frameIn(run.base)?.run });
-  }
-  return base;
-}
+import { frameIn, type Attached } from './session/active-session.ts';
 
 /**
  * Whether a run is known already: of two adapters on one call, or of one on a class and on a class that extends it, the

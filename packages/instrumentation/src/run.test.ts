@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { trace } from '@opentelemetry/api';
+import { EventEmitter, on } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { context, createContextKey, trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from './session/active-session.ts';
@@ -160,6 +162,70 @@ describe('a run', () => {
       invoke_agent scripted [session conv-b] run.start
       invoke_agent scripted [session conv-a] run.start -> previous turn"
     `);
+  });
+
+  test('in the shadow of one that is over sees what the program put into the context since, below the program’s span', async () => {
+    const { say, tap } = script();
+    const tenant = createContextKey('tenant');
+    const as = (name: string, work: () => void): void => context.with(context.active().setValue(tenant, name), work);
+    const seen: unknown[] = [];
+    const turn = (run: string, meanwhile = (): void => {}): void =>
+      tap.run(run, [], () => {
+        say({ type: 'run.start', run });
+        seen.push(context.active().getValue(tenant));
+        meanwhile();
+        say({ type: 'run.end', run, outcome: ok });
+      });
+    const queue = new EventEmitter();
+    const loop = async (): Promise<void> => {
+      for await (const [job] of on(queue, 'job')) job();
+    };
+    as('tenant-a', () => withSession('conv-a', () => turn('a', () => void loop())));
+    queue.emit('job', () => as('tenant-b', () => turn('b')));
+    queue.emit('job', () =>
+      as('tenant-c', () =>
+        withSession('conv-c', () =>
+          tracing.tracer.startActiveSpan('job', (span) => {
+            turn('c');
+            span.end();
+          }),
+        ),
+      ),
+    );
+    await setImmediate();
+    expect(seen).toEqual(['tenant-a', 'tenant-b', 'tenant-c']);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session conv-a] run.start
+      invoke_agent scripted [session conv-a] run.start -> previous turn
+      job [session conv-c]
+        invoke_agent scripted run.start"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('a session in the shadow of a nested one that is over is inside that of the run around both', () => {
+    const { say, tap } = script();
+    tap.run('outer', [], () => {
+      say(
+        { type: 'run.start', run: 'outer', session: 'own-1' },
+        { type: 'tool.start', run: 'outer', call: 't', tool: 'ask' },
+      );
+      const later = tap.inside({ run: 'outer', call: 't' }, () =>
+        tap.run('inner', [], () => {
+          say({ type: 'run.start', run: 'inner' }, { type: 'run.end', run: 'inner', outcome: ok });
+          return AsyncLocalStorage.snapshot();
+        }),
+      );
+      later(() => withSession('sub-7', () => tracing.tracer.startSpan('SELECT').end()));
+      say({ type: 'tool.end', run: 'outer', call: 't', outcome: ok }, { type: 'run.end', run: 'outer', outcome: ok });
+    });
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-1] run.start
+        execute_tool ask
+          invoke_agent scripted run.start
+          SELECT [session sub-7, inside own-1]"
+    `);
+    expect(tracing.capture).toPassChecks();
   });
 
   test('without a sign of life is closed as abandoned, at its last event', async () => {

@@ -140,6 +140,27 @@ class FramedContext implements Context {
   }
 }
 
+/**
+ * Where a place was, not counting runs that are over, or that were dropped as another adapter's. A session that was bound
+ * in the shadow of one stays: a queue may have been started by whoever came first. So does what the host has put into the
+ * context since.
+ */
+export function aroundWhatIsOver(active: Context): Context {
+  let base = active;
+  let frame = frameIn(active);
+  while (frame?.run?.phase() === 'closed') {
+    const { session, run }: Frame = frame;
+    base = run.base;
+    frame = frameIn(base);
+    if (session !== run.session) frame = { session, run: frame?.run };
+  }
+  if (base === active) return base;
+  const span = trace.getSpan(base);
+  const bare = active.deleteValue(FRAME);
+  const outside = span ? trace.setSpan(bare, span) : trace.deleteSpan(bare);
+  return frame ? withFrame(outside, frame) : outside;
+}
+
 /** The active context, also where no context manager is registered. */
 export function activeContext(): Context {
   const active = context.active();
@@ -186,12 +207,16 @@ export function inSession<T>(given: GivenSession, work: () => T): T {
 export function bindSession(base: Context, given: GivenSession, source: SessionSource): Context | undefined {
   const sessionId = goodSessionId(given.sessionId, (problem) => ignore('the id', problem));
   if (sessionId === undefined) return undefined;
-  const around = frameIn(base);
+  const outside = aroundWhatIsOver(base);
+  const around = frameIn(outside);
   const parent = around?.run?.phase() === 'open' ? around.session : undefined;
   const session = new Session({ ...readDetails(given, ignore), parent });
   session.bind(sessionId, source);
-  if (!around) stampActiveSpan(base, session);
-  return withFrame(base, { session, run: around?.run });
+  if (!frameIn(base)) stampActiveSpan(base, session);
+  // A span of the host's, or a caller's, stays the one at work. Those of a run that is over take no children any more.
+  const span = trace.getSpan(base);
+  const place = span?.isRecording() || trace.getSpanContext(base)?.isRemote ? base : outside;
+  return withFrame(place, { session, run: frameIn(place)?.run });
 }
 
 function ignore(name: string, problem: string): void {
