@@ -1,6 +1,7 @@
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { currentSession, withSession } from './session/active-session.ts';
+import { attachSession, SessionContext } from './session/session-context.ts';
 import { script, scriptedAdapter } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
 
@@ -87,6 +88,38 @@ describe('runs', () => {
         invoke_agent inner [session sub-7, inside own-1] run.start"
     `);
     expect(tracing.capture).toPassChecks();
+  });
+
+  test.each([
+    ['attached to it', {}, [attachSession({}, new SessionContext({ sessionId: 'sub-7' }))]],
+    ['said when it is observed', { session: 'sub-7' }, []],
+  ])('of two adapters are two where the inner one has a session of its own, %s', (_how, options, owners) => {
+    const outer = script({ session: 'own-1' }, scriptedAdapter('outer'));
+    const inner = script(options, scriptedAdapter('inner'));
+    outer.tap.run('o', [], () => {
+      outer.say({ type: 'run.start', run: 'o' });
+      inner.tap.run('i', owners, () =>
+        inner.say({ type: 'run.start', run: 'i' }, { type: 'run.end', run: 'i', outcome: ok }),
+      );
+      outer.say({ type: 'run.end', run: 'o', outcome: ok });
+    });
+    expect(tree()).toBe(
+      'invoke_agent outer [session own-1] run.start\n  invoke_agent inner [session sub-7, inside own-1] run.start',
+    );
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('of two adapters on one call that name the same session are one', () => {
+    const outer = script({ session: 'own-1' }, scriptedAdapter('outer'));
+    const inner = script({ session: 'own-1' }, scriptedAdapter('inner'));
+    outer.tap.run('o', [], () => {
+      outer.say({ type: 'run.start', run: 'o' });
+      inner.tap.run('i', [], () =>
+        inner.say({ type: 'run.start', run: 'i' }, { type: 'run.end', run: 'i', outcome: ok }),
+      );
+      outer.say({ type: 'run.end', run: 'o', outcome: ok });
+    });
+    expect(tree()).toBe('invoke_agent outer [session own-1] run.start');
   });
 
   test('of another adapter inside a tool are child runs', () => {
