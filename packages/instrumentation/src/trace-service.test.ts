@@ -279,6 +279,27 @@ describe('a traced class', () => {
     ]);
   });
 
+  test('has methods of its own under the names that every function has', () => {
+    class Greeter {
+      static readonly #word = 'hello';
+
+      static call(name: string): string {
+        return `${this.#word} ${name}`;
+      }
+
+      static toString(): string {
+        return this.#word;
+      }
+
+      static [Symbol.hasInstance](value: unknown): boolean {
+        return Array.isArray(value) && value.includes(this.#word);
+      }
+    }
+    const Traced = traceService(Greeter, { name: 'greeter' });
+    expect([Traced.call('you'), String(Traced), ['hello'] instanceof Traced]).toEqual(['hello you', 'hello', true]);
+    expect(tracing.capture.spans.map(({ name }) => name)).toEqual(['invoke_agent greeter.call']);
+  });
+
   test('can be extended: private members and `new.target` work', () => {
     const seen: unknown[] = [];
     class Base {

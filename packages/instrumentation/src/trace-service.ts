@@ -73,7 +73,7 @@ class Service {
       },
       get: (object, key, receiver) => {
         const value: unknown = Reflect.get(object, key, selfOf(receiver));
-        if (!isFunction(value) || !isMethod(object, key)) return value;
+        if (!isFunction(value) || !isMethod(object, key, value)) return value;
         const named = traced.get(value) ?? new Map<string | symbol, Function>();
         const known = named.get(key);
         if (known) return known;
@@ -140,8 +140,8 @@ function construct(constructor: Function, args: unknown[], newTarget: Function):
 }
 
 /** A function's own `call` and `bind` are on the proxy; and a proxy must show what can never change as it is. */
-function isMethod(object: object, key: string | symbol): boolean {
-  if (key === 'constructor' || (isFunction(object) && key in Function.prototype)) return false;
+function isMethod(object: object, key: string | symbol, value: Function): boolean {
+  if (key === 'constructor' || Object.getOwnPropertyDescriptor(Function.prototype, key)?.value === value) return false;
   const own = Object.getOwnPropertyDescriptor(object, key);
   return own === undefined || own.configurable === true || own.writable === true;
 }
