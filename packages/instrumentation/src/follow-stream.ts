@@ -84,10 +84,12 @@ function wrap(object: object, name: string | symbol, followed: Followed): boolea
   // Without one of its own, an iterator does not care that its reader leaves; the run does.
   const own: unknown = Reflect.get(object, name) ?? (name === 'return' && 'next' in object && leave);
   if (!isFunction(own)) return true;
-  const value = (...given: unknown[]): unknown => {
-    const take = (): unknown => Reflect.apply(own, object, given);
-    return followed.by ? followed.by(take) : take();
-  };
+  const value = new Proxy(own, {
+    apply: (_own, self, given) => {
+      const take = (): unknown => Reflect.apply(own, self, given);
+      return followed.by ? followed.by(take) : take();
+    },
+  });
   return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
 }
 

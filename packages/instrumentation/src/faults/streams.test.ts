@@ -219,6 +219,19 @@ describe('an iterator', () => {
     );
   });
 
+  test('keeps what others keep on its methods, a spy’s calls for one', async () => {
+    const next = vi.fn<() => Promise<IteratorResult<number>>>(async () => ({ done: true, value: 0 }));
+    const iterator = withSession(
+      'conv-42',
+      serve(() => ({ next, [Symbol.asyncIterator]: (): AsyncIterator<number> => iterator })),
+    );
+    expect(await valuesOf(iterator)).toEqual([]);
+    expect(iterator.next).toHaveBeenCalledOnce();
+    expect(tree()).toBe('invoke_agent service [session conv-42] run.start');
+    const generator = withSession('conv-42', serve(numbers));
+    expect([generator.next.name, generator.next.length]).toEqual(['next', 1]);
+  });
+
   test('that has no way to be left gets one', async () => {
     for await (const _value of withSession(
       'conv-42',
