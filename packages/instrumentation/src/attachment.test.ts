@@ -4,7 +4,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { AlwaysOffSampler, BasicTracerProvider, SamplingDecision } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { observe, type ObserveOptions } from './observe.ts';
+import { observe, type Observation, type ObserveOptions } from './observe.ts';
 import { currentSession, withSession } from './session/active-session.ts';
 import { script, scriptedAdapter } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
@@ -195,6 +195,12 @@ describe('the error boundary', () => {
     expect(observation.runs()).toEqual([]);
     expect(() => observation.stop()).not.toThrow();
     expect(tracing.diagnostics).toEqual([expect.stringContaining('broken: this target cannot be observed')]);
+  });
+
+  test('names what is observed by no adapter, as a program without types may ask for', () => {
+    const observation: Observation = Reflect.apply(observe, undefined, [undefined, {}]);
+    expect(observation.runs()).toEqual([]);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('this target cannot be observed')]);
   });
 
   test('keeps a getter of the options that throws from the program', () => {

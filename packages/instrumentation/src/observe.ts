@@ -68,8 +68,9 @@ export function observeWith<Target extends object, Native, State>(
   }
 }
 
-function unobserved({ name }: { readonly name: string }, error: unknown): Observation {
-  const message = `${name}: this target cannot be observed: ${String(error)}`;
+/** A program without types may ask the wrong module for an adapter, and give none. */
+function unobserved(adapter: { readonly name: string } | undefined, error: unknown): Observation {
+  const message = `${adapter?.name}: this target cannot be observed: ${String(error)}`;
   Ledger.of(trace.getTracerProvider()).warnOnce(message, error);
   return { runs: () => [], stop: () => {} };
 }
