@@ -66,6 +66,7 @@ describe('the share of sessions that a SessionSampler keeps', () => {
     expect(() => Reflect.construct(SessionSampler, [{ ratio }])).toThrow(
       expect.objectContaining({ code: 'invalid-option' }),
     );
+    expect(() => Reflect.construct(SessionSampler, [{ ratio }])).toThrow(`not ${typeof ratio} ${ratio}.`);
   });
 });
 

@@ -33,7 +33,8 @@ export class SessionSampler {
   constructor(options: SessionSamplerOptions) {
     const ratio: unknown = options?.ratio;
     if (typeof ratio !== 'number' || !(ratio >= 0 && ratio <= 1)) {
-      throw new TurnkeeperError('invalid-option', `A SessionSampler needs a ratio from 0 to 1, not ${String(ratio)}.`);
+      const message = `A SessionSampler needs a ratio from 0 to 1, not ${typeof ratio} ${String(ratio)}.`;
+      throw new TurnkeeperError('invalid-option', message);
     }
     this.#ratio = ratio;
     this.#limit = Math.round(ratio * 2 ** 32);

@@ -41,6 +41,8 @@ describe('an envelope', () => {
       rest: { input: 1 },
     });
     expect(readEnvelope<unknown>({ session_id: 'a', conversation: 'b' }, more).sessionId).toBe('a');
+    const alone: unknown = Reflect.apply(readEnvelope, undefined, [{ app: 'shop', a: 1 }, { applicationName: 'app' }]);
+    expect(alone).toEqual({ sessionId: undefined, applicationName: 'shop', rest: { a: 1 } });
   });
 
   test('is taken out of a body of a class, whose methods and properties stay what they were', () => {

@@ -28,8 +28,9 @@ export function readEnvelope<Body>(body: Body, more: EnvelopeFields = {}): Envel
   const envelope = { sessionId: undefined, applicationName: undefined, rest: body };
   if (!isObject(body) || Array.isArray(body)) return envelope;
   try {
-    const sessionNames = ['session_id', 'sessionId', ...(more.sessionId ?? [])];
-    const applicationNames = ['application_name', 'applicationName', ...(more.applicationName ?? [])];
+    // A program without types may give one name alone.
+    const sessionNames = ['session_id', 'sessionId', more.sessionId ?? []].flat();
+    const applicationNames = ['application_name', 'applicationName', more.applicationName ?? []].flat();
     const known = [...sessionNames, ...applicationNames].filter((name) => Object.hasOwn(body, name));
     if (known.length === 0) return envelope;
     const read = (names: readonly string[]): string | undefined =>
