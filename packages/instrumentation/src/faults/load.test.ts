@@ -5,6 +5,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Clock } from '../clock.ts';
 import { withSession } from '../session/active-session.ts';
+import { Session } from '../session/session.ts';
 import { attachScripted } from '../testing/attached.ts';
 import { collectGarbage } from '../testing/garbage.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
@@ -87,6 +88,16 @@ test('20,000 runs, one after another, leave neither runs nor timers', async () =
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(10_000);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('100,000 sessions, each inside the one before, are no deeper than two', () => {
+  let session: Session | undefined;
+  for (let index = 0; index < 100_000; index += 1) {
+    session = new Session({ parent: session });
+    session.bind(`conv-${index}`, 'context');
+    expect(session.isSettled).toBe(true);
+  }
+  expect([session?.id, session?.parentId]).toEqual(['conv-99999', 'conv-99998']);
 });
 
 test('a run whose engine nobody has any more is closed too, once it is silent for too long', async () => {

@@ -35,14 +35,14 @@ export function stamp(attributes: Attributes, session: Session, operation?: stri
 }
 
 function makeStamps(session: Session): Attributes {
-  const { id, parent, userId } = session;
+  const { id, parentId, userId } = session;
   if (id === undefined) return {};
   const stamps: Attributes = { ...session.attributes };
   if (userId !== undefined) stamps[ATTR_USER_ID] = userId;
-  if (parent?.id !== undefined && parent.id !== id) stamps[ATTR_TURNKEEPER_SESSION_PARENT_ID] = parent.id;
+  if (parentId !== undefined && parentId !== id) stamps[ATTR_TURNKEEPER_SESSION_PARENT_ID] = parentId;
   for (const alias of session.aliases) stamps[alias] = id;
   stamps[ATTR_SESSION_ID] = id;
   // A parent whose own id is still to come is said later.
-  if (parent === undefined || parent.isSettled) session.stamps = stamps;
+  if (session.isSettled) session.stamps = stamps;
   return stamps;
 }

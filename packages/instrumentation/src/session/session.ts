@@ -33,7 +33,6 @@ type Task = () => void;
  * without one, what is open is told when the id is known, and what has ended is held back, in order.
  */
 export class Session {
-  readonly parent: Session | undefined;
   readonly applicationName: string | undefined;
   readonly userId: string | undefined;
   readonly attributes: Attributes | undefined;
@@ -44,6 +43,9 @@ export class Session {
   readonly #limits: LateLimits;
   readonly #open = new Set<Task>();
   readonly #held: Task[] = [];
+  /** Only where it is not settled yet: of sessions each inside the one before, the last would keep all. */
+  #parent: Session | undefined;
+  #parentId: string | undefined;
   #id: string | undefined;
   #source: SessionSource | undefined;
   #previousId: string | undefined;
@@ -52,7 +54,8 @@ export class Session {
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(details: SessionDetails = {}, limits: LateLimits = DEFAULT_LATE_LIMITS) {
-    this.parent = details.parent;
+    this.#parentId = details.parent?.id;
+    if (!details.parent?.isSettled) this.#parent = details.parent;
     this.applicationName = details.applicationName;
     this.userId = details.userId;
     this.attributes = details.attributes;
@@ -74,9 +77,14 @@ export class Session {
     return this.#previousId === this.#id ? undefined : this.#previousId;
   }
 
+  /** The id of the session that encloses this one. */
+  get parentId(): string | undefined {
+    return this.#parentId ?? this.#parent?.id;
+  }
+
   /** Whether the id is known, or known to be absent, and that of the session around this one too. */
   get isSettled(): boolean {
-    return this.#settled && this.parent?.isSettled !== false;
+    return this.#settled && this.#parent?.isSettled !== false;
   }
 
   /** The first bind wins. The caller has validated the id. */
@@ -110,7 +118,7 @@ export class Session {
       this.#open.add(task);
       return () => this.#open.delete(task);
     }
-    if (this.parent?.isSettled === false) return this.parent.whenKnown(task);
+    if (this.#parent?.isSettled === false) return this.#parent.whenKnown(task);
     task();
     return () => {};
   }
@@ -119,7 +127,7 @@ export class Session {
   hold(task: Task): void {
     // What a leaving span's end sets off at the processors leaves with it.
     if (this.isSettled || this.#isLeaving) task();
-    else if (this.#settled) this.parent?.hold(task);
+    else if (this.#settled) this.#parent?.hold(task);
     else {
       this.#held.push(task);
       this.#leave(this.#held.length - this.#limits.limit);
@@ -134,7 +142,7 @@ export class Session {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
     this.#leave(this.#held.length);
-    if (this.#settled) this.parent?.release();
+    if (this.#settled) this.#parent?.release();
   }
 
   #settle(): void {
