@@ -83,11 +83,13 @@ export interface Tap<Native> {
   /**
    * The same for a lazy stream: every step of its iteration runs in this scope, and is a sign of life. `done` is called
    * once, when the iteration has ended or failed, or its reader has left; at once where the stream cannot be followed.
+   * `see` is told each value.
    */
   through<I extends AsyncIterable<unknown>>(
     scope: Scope,
     stream: I,
     done?: (failure?: { readonly error: unknown }) => void,
+    see?: (value: unknown) => void,
   ): I;
   /** Runs `work` in nobody's run: for connections and loops that several conversations share. */
   outside<T>(work: () => T): T;

@@ -127,10 +127,17 @@ describe('the tap', () => {
         yield step;
       }
     }
-    const seen: number[] = [];
-    for await (const step of tap.through({ run: 'r', call: 'm' }, lazy())) seen.push(step);
+    const seen: unknown[] = [];
+    const read: number[] = [];
+    const done = (): void => void seen.push('done');
+    const see = (step: unknown): void => {
+      seen.push(step);
+      throw new Error('the adapter’s own');
+    };
+    for await (const step of tap.through({ run: 'r', call: 'm' }, lazy(), done, see)) read.push(step);
     say({ type: 'model.end', run: 'r', call: 'm', outcome: ok }, { type: 'run.end', run: 'r', outcome: ok });
-    expect(seen).toEqual([1, 2]);
+    expect(read).toEqual([1, 2]);
+    expect(seen).toEqual([1, 2, 'done']);
     expect(tree()).toMatchInlineSnapshot(`
       "invoke_agent scripted [session own-1] run.start
         chat test-model

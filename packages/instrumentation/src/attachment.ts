@@ -134,18 +134,20 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     return within ? runInContext(within, work) : work();
   }
 
-  through<I extends AsyncIterable<unknown>>(scope: Scope, stream: I, done: StreamDone = () => {}): I {
+  through<I extends AsyncIterable<unknown>>(
+    scope: Scope,
+    stream: I,
+    done: StreamDone = () => {},
+    see?: (value: unknown) => void,
+  ): I {
     const within = this.#contextOf(scope);
-    if (!within) {
-      done();
-      return stream;
-    }
-    const { run } = scope;
-    const alive = (): void => this.#receive({ type: 'run.progress', run }, this.#clock.now());
-    if (!this.#guard('through', () => followStream(within, stream, done, alive))) {
-      this.warn('a stream cannot be followed: it is frozen, or was given out before');
-      done();
-    }
+    const step = (value: unknown): void => {
+      this.#receive({ type: 'run.progress', run: scope.run }, this.#clock.now());
+      this.#guard('through', () => see?.(value));
+    };
+    if (within && this.#guard('through', () => followStream(within, stream, done, step))) return stream;
+    if (within) this.warn('a stream is frozen, or was given before: what it gives is not traced; give a new one');
+    done();
     return stream;
   }
 

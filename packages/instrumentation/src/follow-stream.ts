@@ -21,7 +21,7 @@ interface Followed {
 
 /**
  * Makes the next reading of a lazy stream run in this context: a generator resumes in that of whoever asks for its next
- * value. `alive` is called at every step. The stream and its iterator stay the objects that they are.
+ * value. `see` is told every value. The stream and its iterator stay the objects that they are.
  *
  * Returns whether it could: not where the stream is frozen, nor where it is given out again before it was read: then
  * nobody knows whose reading it will be, and it is followed no more.
@@ -30,7 +30,7 @@ export function followStream(
   within: Context,
   stream: AsyncIterable<unknown>,
   done: StreamDone,
-  alive: () => void,
+  see: (value: unknown) => void,
 ): boolean {
   let isOver = false;
   const over: StreamDone = (failure) => {
@@ -49,7 +49,8 @@ export function followStream(
         (result, failure) => {
           try {
             if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
-            else if (result === object || !isFunction(Reflect.get(result, 'next'))) alive();
+            else if (result === object) return;
+            else if (!isFunction(Reflect.get(result, 'next'))) see(Reflect.get(result, 'value'));
             else {
               followed.by = undefined;
               if (!follow(result)) over();

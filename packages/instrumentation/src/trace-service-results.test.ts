@@ -139,6 +139,6 @@ describe('a stream', () => {
     expect(service.readable().getReader()).toBeDefined();
     expect(service.frozen()).toBe(frozen);
     expect(tracing.capture.index.runs).toHaveLength(3);
-    expect(tracing.diagnostics).toEqual([expect.stringContaining('a stream cannot be followed')]);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('a stream is frozen')]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterSettled, wrapMethod, type Around } from '../../adapter.ts';
-import { follow, followSteps, type Failure, type OpenAITap } from './follow.ts';
+import { follow, type Failure, type OpenAITap } from './follow.ts';
 import {
   CANCELLED,
   isRecord,
@@ -77,20 +77,22 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
         );
         if (!isAsyncIterable(stream)) return stream;
         let isWaiting = true;
+        let isFollowed = false;
         let response: OpenAIResponse | undefined;
-        const isFollowed = followSteps(tap, stream, {
-          step: (work) => tap.inside({ run, call }, work),
-          see: (event) => {
+        tap.through(
+          { run, call },
+          stream,
+          (failure) => {
+            if (isFollowed) end(response, failure);
+            else tap.deliver({ kind: 'model-end', run, call, outcome: { kind: 'ok' } });
+          },
+          (event) => {
             if (isWaiting) tap.deliver({ kind: 'model-output', run, call });
             isWaiting = false;
             response ??= readDone(event);
           },
-          done: (failure) => end(response, failure),
-        });
-        if (!isFollowed) {
-          tap.warn('a stream of a model is frozen: what it gives is not traced; let the model give one that is not');
-          tap.deliver({ kind: 'model-end', run, call, outcome: { kind: 'ok' } });
-        }
+        );
+        isFollowed = true;
         return stream;
       }),
     ]);
