@@ -27,7 +27,7 @@ describe('a carrier is read', () => {
     const carrier = { traceparent, baggage };
     expect(carrierFromHeaders(new Headers({ ...carrier, accept: '*/*' }))).toEqual(carrier);
     expect(carrierFromHeaders({ ...carrier, accept: '*/*', 'set-cookie': ['a', 'b'] })).toEqual(carrier);
-    expect(carrierFromHeaders({})).toEqual({});
+    for (const none of [{}, null, undefined]) expect(carrierFromHeaders(none)).toEqual({});
   });
 
   test('from _meta, and from anything else that stands there: nothing', () => {

@@ -31,11 +31,14 @@ function withSessionBaggage(from: Context): Context {
 /** What every carrier has in common; ACP and MCP reserve these keys of `_meta` for it. */
 const W3C_FIELDS = ['traceparent', 'tracestate', 'baggage'];
 
-/** The carrier in the headers of a request: of `fetch`, or of Node's own server. */
-export function carrierFromHeaders(headers: Headers | Readonly<Record<string, unknown>>): Carrier {
+/**
+ * The carrier in the headers of a request: of `fetch`, or of Node's own server. A gateway may give a request none at
+ * all: an empty one.
+ */
+export function carrierFromHeaders(headers: Headers | Readonly<Record<string, unknown>> | null | undefined): Carrier {
   return headers instanceof Headers
     ? pick((field) => headers.get(field))
-    : pick((field) => headers[field] ?? headers[field.toLowerCase()]);
+    : pick((field) => headers?.[field] ?? headers?.[field.toLowerCase()]);
 }
 
 /** The carrier in the `_meta` of a message of ACP or MCP. Anything that is none gives an empty one. */
