@@ -12,6 +12,14 @@ import { observe, type Observation, type ObserveOptions } from '../observe.ts';
 import { currentSession } from '../session/active-session.ts';
 import { startTracing, type Tracing, type TracingOptions } from './tracing.ts';
 
+/** What a tool has that a person has to approve. */
+export const approvalOptions = {
+  name: 'weather',
+  description: 'The weather of a city',
+  parameters: z.object({ city: z.string() }),
+  needsApproval: true,
+} as const;
+
 /** A tool whose work makes a span of its own, as a database client would, and answers with the session it sees. */
 export const weather = tool({
   name: 'weather',

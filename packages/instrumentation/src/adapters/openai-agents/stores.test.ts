@@ -1,30 +1,10 @@
-import {
-  Agent,
-  MemorySession,
-  OpenAIResponsesCompactionSession,
-  OutputGuardrailTripwireTriggered,
-  RunState,
-  tool,
-  type AgentInputItem,
-  type RunContext,
-  type Session,
-} from '@openai/agents';
-import { context } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
-import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
+import { Agent, MemorySession, OutputGuardrailTripwireTriggered, tool } from '@openai/agents';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { withSession } from '../../session/active-session.ts';
-import {
-  AwareStore,
-  ForgetfulSession,
-  RecordingStore,
-  startOpenAIWorld,
-  weather,
-  type OpenAIWorld,
-} from '../../testing/openai-agents.ts';
-import { withRunContext } from './index.ts';
+import { CapableStore, compacted, compacting, guide, late, play } from '../../testing/openai-agents-stores.ts';
+import { AwareStore, RecordingStore, startOpenAIWorld, type OpenAIWorld } from '../../testing/openai-agents.ts';
 
 let world: OpenAIWorld;
 beforeEach(async () => {
@@ -32,41 +12,10 @@ beforeEach(async () => {
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
-const agent = new Agent<unknown>({ name: 'Guide', tools: [weather] });
-const tripped = new Agent({
-  name: 'Guide',
-  outputGuardrails: [{ name: 'no', execute: async () => ({ tripwireTriggered: true, outputInfo: {} }) }],
-});
-const approved = tool({
-  name: 'weather',
-  description: 'The weather of a city',
-  parameters: z.object({ city: z.string() }),
-  needsApproval: true,
-  execute: async () => 'rain',
-});
-const patient = new Agent({ name: 'Guide', tools: [approved] });
-
-/** Everything a run does with a session: reads, writes, a turn that waits, a resumed one, a guardrail that trips. */
-async function play(session: Session, runContexts: RunContext[] = []): Promise<void> {
-  const { runner } = world.engine;
-  const note = (result: { readonly runContext: RunContext }): void => void runContexts.push(result.runContext);
-  note(await runner.run(agent, '#weather', { session, context: { user: 'u-1' } }));
-  const stream = await runner.run(agent, 'hello', { session, stream: true });
-  await stream.completed;
-  note(stream);
-  const waiting = await runner.run(patient, '#weather', { session });
-  note(waiting);
-  waiting.state.approve(waiting.interruptions[0]!);
-  note(await runner.run(patient, waiting.state, { session }));
-  const error: unknown = await runner.run(tripped, 'hello', { session }).catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(OutputGuardrailTripwireTriggered);
-  if (error instanceof OutputGuardrailTripwireTriggered && error.state) runContexts.push(error.state._context);
-}
-
 describe('the history of a session', () => {
   test('is read and written in spans of the run, the first read too, each with the session’s id', async () => {
     const session = new RecordingStore('store-1');
-    await withSession('conv-42', () => world.engine.runner.run(agent, '#weather', { session }));
+    await withSession('conv-42', () => world.engine.runner.run(guide, '#weather', { session }));
     expect(session.seen).toEqual(['conv-42', 'conv-42']);
     const { capture } = world.tracing;
     expect(capture).toStampEverySpan();
@@ -96,7 +45,7 @@ describe('the history of a session', () => {
     session.getItems = async () => {
       throw new RangeError('disk full');
     };
-    await expect(world.engine.runner.run(agent, 'hello', { session })).rejects.toThrow('disk full');
+    await expect(world.engine.runner.run(guide, 'hello', { session })).rejects.toThrow('disk full');
     expect(world.tracing.capture).toPassChecks();
     expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
       "invoke_agent Guide [session store-1] run.start (error RangeError)
@@ -136,7 +85,7 @@ describe('the history of a session', () => {
 
   test('that is used outside any run is not the run’s', async () => {
     const session = new RecordingStore('store-1');
-    await world.engine.runner.run(agent, 'hello', { session });
+    await world.engine.runner.run(guide, 'hello', { session });
     const count = (): number => world.tracing.capture.spans.filter(({ name }) => name === 'session getItems').length;
     const before = count();
     await session.getItems();
@@ -146,10 +95,10 @@ describe('the history of a session', () => {
 
   test('is called with the same arguments as without us, and asked for its id as often', async () => {
     const observed = new RecordingStore('store-1');
-    await play(observed);
+    await play(world, observed);
     world.observation.stop();
     const plain = new RecordingStore('store-1');
-    await play(plain);
+    await play(world, plain);
     expect(observed.calls.map(([method, args]) => [method, args.length])).toEqual(
       plain.calls.map(([method, args]) => [method, args.length]),
     );
@@ -159,10 +108,10 @@ describe('the history of a session', () => {
 
   test('is called with the run’s context where it opted in, as without us', async () => {
     const observed = new AwareStore('store-1');
-    await play(observed);
+    await play(world, observed);
     world.observation.stop();
     const plain = new AwareStore('store-1');
-    await play(plain);
+    await play(world, plain);
     expect(observed.calls.map(([method, args]) => [method, args.length])).toEqual(
       plain.calls.map(([method, args]) => [method, args.length]),
     );
@@ -171,8 +120,8 @@ describe('the history of a session', () => {
   test('leaves no mark of ours on a session, and hooks none twice', async () => {
     const session = new RecordingStore('store-1');
     const names = Reflect.ownKeys(session);
-    await world.engine.runner.run(agent, 'hello', { session });
-    await world.engine.runner.run(agent, 'hello', { session });
+    await world.engine.runner.run(guide, 'hello', { session });
+    await world.engine.runner.run(guide, 'hello', { session });
     expect(world.tracing.capture.spans.filter(({ name }) => name === 'session getItems')).toHaveLength(2);
     expect(Reflect.get(session, 'acceptsRunContext')).toBeUndefined();
     world.observation.stop();
@@ -181,11 +130,11 @@ describe('the history of a session', () => {
 
   test('of a session that declines the context, or changes its mind, is called as it says', async () => {
     const session = Object.assign(new RecordingStore('store-1'), { acceptsRunContext: false });
-    await world.engine.runner.run(agent, 'hello', { session });
+    await world.engine.runner.run(guide, 'hello', { session });
     expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
     expect(session.acceptsRunContext).toBe(false);
     session.acceptsRunContext = true;
-    const { runContext } = await world.engine.runner.run(agent, 'hello', { session });
+    const { runContext } = await world.engine.runner.run(guide, 'hello', { session });
     expect(session.calls.slice(2).map(([, args]) => args.at(-1))).toEqual([runContext, runContext]);
     world.observation.stop();
     expect(session.acceptsRunContext).toBe(true);
@@ -193,7 +142,7 @@ describe('the history of a session', () => {
 
   test('in a store that is frozen is not shown, and the run goes on', async () => {
     const session = Object.freeze(new RecordingStore('store-1'));
-    const result = await world.engine.runner.run(agent, 'hello', { session });
+    const result = await world.engine.runner.run(guide, 'hello', { session });
     expect(result.finalOutput).toBe('echo: hello');
     expect(session.calls.every(([, args]) => args.length <= 1)).toBe(true);
     expect(world.tracing.capture).toPassChecks();
@@ -218,8 +167,8 @@ describe('the history of a session', () => {
   });
 
   test('is replaced as a whole where a turn begins with a compaction', async () => {
-    await world.engine.runner.run(agent, compacted, { session: new CapableStore('store-1') });
-    await world.engine.runner.run(agent, compacted, { session: new RecordingStore('store-1') });
+    await world.engine.runner.run(guide, compacted, { session: new CapableStore('store-1') });
+    await world.engine.runner.run(guide, compacted, { session: new RecordingStore('store-1') });
     expect(world.tracing.capture).toPassChecks();
     expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
       "invoke_agent Guide [session store-1] run.start
@@ -243,8 +192,8 @@ describe('the history of a session', () => {
   });
 
   test('shows compaction, with the reads and the replacement that it makes', async () => {
-    const session = compacting(new RecordingStore('store-1'));
-    await world.engine.runner.run(agent, 'hello', { session });
+    const session = compacting(world, new RecordingStore('store-1'));
+    await world.engine.runner.run(guide, 'hello', { session });
     expect(world.tracing.capture).toHaveSession('store-1', { turns: 1 });
     expect(world.tracing.capture).toPassChecks();
     expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
@@ -264,292 +213,5 @@ describe('the history of a session', () => {
           session addItems
             SQL addItems"
     `);
-  });
-});
-
-/** The SDK's compaction, after every turn. */
-function compacting(underlyingSession: Session): OpenAIResponsesCompactionSession {
-  const { client } = world.engine;
-  return new OpenAIResponsesCompactionSession({
-    client,
-    underlyingSession,
-    model: 'gpt-5',
-    shouldTriggerCompaction: () => true,
-  });
-}
-
-/** A store with everything that the SDK lets a store do, opted in. */
-class CapableStore extends AwareStore {
-  async replaceHistoryWithCompaction(items: AgentInputItem[], runContext?: RunContext): Promise<void> {
-    this.calls.push(['replaceHistoryWithCompaction', [items, runContext]]);
-    this.items = items;
-  }
-
-  async applyHistoryTransaction(args: object, runContext?: RunContext): Promise<void> {
-    this.calls.push(['applyHistoryTransaction', [args, runContext]]);
-  }
-}
-
-/** What a client sends to begin with a history that was made short. */
-const compacted: AgentInputItem[] = [
-  { type: 'compaction', id: 'cmp_1', encrypted_content: 'what was said so far' },
-  { role: 'user', content: 'hello' },
-];
-
-/** Trips once a tool has worked: what it did stays in the history. */
-const late = new Agent({
-  name: 'Guide',
-  tools: [weather],
-  outputGuardrails: [{ name: 'no', execute: async () => ({ tripwireTriggered: true, outputInfo: {} }) }],
-});
-
-/** Runs `work` where somebody has switched tracing off. */
-function suppressed<T>(work: () => T): T {
-  return context.with(suppressTracing(context.active()), work);
-}
-
-/** The context that each call of a store was given: the last argument, where there is one too many. */
-function contextsOf(store: RecordingStore): readonly unknown[] {
-  return store.calls.map(([method, args]) => args[method === 'popItem' || method === 'clearSession' ? 0 : 1]);
-}
-
-describe('the run’s context', () => {
-  test('does not reach a store through the SDK’s compaction by itself', async () => {
-    const store = new AwareStore('store-1');
-    await world.engine.runner.run(agent, 'hello', { session: compacting(store) });
-    expect(store.calls.length).toBeGreaterThan(3);
-    expect(contextsOf(store)).toEqual(store.calls.map(() => undefined));
-  });
-
-  test.each([
-    ['below the SDK’s compaction', (store: Session) => compacting(withRunContext(store))],
-    ['around the SDK’s compaction', (store: Session) => withRunContext(compacting(store))],
-    ['below and around it', (store: Session) => withRunContext(compacting(withRunContext(store)))],
-  ])('reaches a store that opted in, %s: reads, writes, replacement', async (_where, wrap) => {
-    const store = new AwareStore('store-1');
-    const result = await world.engine.runner.run(agent, '#weather', { session: wrap(store) });
-    expect(new Set(store.calls.map(([method]) => method))).toEqual(new Set(['getItems', 'addItems', 'clearSession']));
-    expect(contextsOf(store).every((given) => given === result.runContext)).toBe(true);
-    expect(world.tracing.capture).toHaveSession('store-1', { turns: 1 });
-    expect(world.tracing.capture).toPassChecks();
-  });
-
-  test('reaches a store that opted in through a decorator with private fields, in every kind of turn', async () => {
-    const store = new AwareStore('store-1');
-    const runContexts: RunContext[] = [];
-    await play(new ForgetfulSession(withRunContext(store)), runContexts);
-    expect(runContexts).toHaveLength(5);
-    expect(contextsOf(store).every((given) => runContexts.some((one) => one === given))).toBe(true);
-    expect(runContexts.every((one) => contextsOf(store).includes(one))).toBe(true);
-    // The first read comes before the runner has shown its context to anybody.
-    expect(store.calls[0]?.[0]).toBe('getItems');
-    expect(contextsOf(store)[0]).toBe(runContexts[0]);
-  });
-
-  test('reaches it in a turn that is not sampled', async () => {
-    await world[Symbol.asyncDispose]();
-    world = await startOpenAIWorld({ sampler: new AlwaysOffSampler() });
-    const store = new AwareStore('store-1');
-    const result = await world.engine.runner.run(agent, 'hello', {
-      session: new ForgetfulSession(withRunContext(store)),
-    });
-    expect(store.calls.map(([method]) => method)).toEqual(['getItems', 'addItems']);
-    expect(contextsOf(store)).toEqual([result.runContext, result.runContext]);
-    expect(world.tracing.capture.spans).toEqual([]);
-  });
-
-  test('reaches it in a turn where tracing is suppressed, which leaves no span', async () => {
-    const store = new AwareStore('store-1');
-    const runContexts: RunContext[] = [];
-    await suppressed(() => play(new ForgetfulSession(withRunContext(store)), runContexts));
-    expect(runContexts).toHaveLength(5);
-    expect(contextsOf(store).every((given) => runContexts.some((one) => one === given))).toBe(true);
-    expect(contextsOf(store)[0]).toBe(runContexts[0]);
-    expect(world.tracing.capture.spans).toEqual([]);
-  });
-
-  test('is that of the suppressed turn where a tool of a traced one runs it', async () => {
-    const store = new AwareStore('store-1');
-    const session = new ForgetfulSession(withRunContext(store));
-    const inner: unknown[] = [];
-    const quiet = tool({
-      name: 'weather',
-      description: 'Asks another agent, in silence',
-      parameters: z.object({ city: z.string() }),
-      execute: () =>
-        suppressed(async () => {
-          const { finalOutput, runContext } = await world.engine.runner.run(agent, '#weather', { session });
-          inner.push(runContext);
-          return `${finalOutput}`;
-        }),
-    });
-    const outer = new Agent({ name: 'Guide', tools: [quiet] });
-    await withSession('conv-42', () => world.engine.runner.run(outer, '#weather'));
-    expect(contextsOf(store).map((given) => given === inner[0])).toEqual([true, true]);
-    expect(world.tracing.capture.spans.filter(({ name }) => name.startsWith('session'))).toEqual([]);
-  });
-
-  test('is that of the run, not of another at the same time', async () => {
-    const store = new AwareStore('store-1');
-    const session = new ForgetfulSession(withRunContext(store));
-    const results = await Promise.all(
-      ['a', 'b', 'c'].map((user) => world.engine.runner.run(agent, '#slow', { session, context: { user } })),
-    );
-    for (const { runContext } of results) {
-      expect(contextsOf(store).filter((given) => given === runContext).length).toBeGreaterThanOrEqual(2);
-    }
-    expect(contextsOf(store)).not.toContain(undefined);
-  });
-
-  test('reaches the store where a tool uses the session, and not where nobody runs', async () => {
-    const store = new AwareStore('store-1');
-    const session = new ForgetfulSession(withRunContext(store));
-    const forget = tool({
-      name: 'weather',
-      description: 'Forgets',
-      parameters: z.object({ city: z.string() }),
-      execute: async () => `${(await session.popItem())?.type}`,
-    });
-    const result = await world.engine.runner.run(new Agent({ name: 'Guide', tools: [forget] }), '#weather', {
-      session,
-    });
-    const popped = store.calls.find(([method]) => method === 'popItem');
-    expect(popped?.[1]).toEqual([result.runContext]);
-    await session.popItem();
-    expect(store.calls.at(-1)).toEqual(['popItem', []]);
-  });
-
-  test('is kept from a store that did not opt in: it sees the calls it sees today', async () => {
-    const wrapped = new RecordingStore('store-1');
-    await play(withRunContext(wrapped));
-    const inside = new RecordingStore('store-1');
-    await play(new ForgetfulSession(withRunContext(inside)));
-    const silent = new RecordingStore('store-1');
-    await suppressed(() => play(silent));
-    world.observation.stop();
-    const plain = new RecordingStore('store-1');
-    await play(plain);
-    const shapes = (store: RecordingStore): unknown => store.calls.map(([method, args]) => [method, args.length]);
-    expect(shapes(wrapped)).toEqual(shapes(plain));
-    expect(shapes(inside)).toEqual(shapes(plain));
-    expect(shapes(silent)).toEqual(shapes(plain));
-    expect(wrapped.asked).toBe(plain.asked);
-  });
-
-  test.each([
-    ['traced', <T>(work: () => T): T => work()],
-    ['suppressed', <T>(work: () => T): T => suppressed(work)],
-  ])('lets a store say that it accepts it to the runner alone, in a turn that is %s', async (_how, within) => {
-    withRunContext(new RecordingStore());
-    const said: unknown[] = [];
-    const session = new RecordingStore('store-1');
-    const look = (): void => void said.push(Reflect.get(session, 'acceptsRunContext'));
-    session.addItems = async () => look();
-    const timers: NodeJS.Timeout[] = [];
-    const asking = tool({
-      name: 'weather',
-      description: 'Asks',
-      parameters: z.object({ city: z.string() }),
-      execute: async (_input, runContext) => {
-        look();
-        await session.popItem(runContext);
-        timers.push(setInterval(look, 1).unref());
-        return 'asked';
-      },
-    });
-    const { runContext } = await within(() =>
-      world.engine.runner.run(new Agent({ name: 'Guide', tools: [asking] }), '#weather', { session }),
-    );
-    await expect.poll(() => said.length).toBeGreaterThan(5);
-    for (const timer of timers) clearInterval(timer);
-    expect(new Set(said)).toEqual(new Set([undefined]));
-    expect(session.calls).toEqual([
-      ['getItems', []],
-      ['popItem', [runContext]],
-    ]);
-  });
-
-  test('reaches the store without observation too, where what is passed to run is wrapped as well', async () => {
-    world.observation.stop();
-    const store = new AwareStore('store-1');
-    const session = withRunContext(new ForgetfulSession(withRunContext(store)));
-    const result = await world.engine.runner.run(agent, '#weather', { session });
-    expect(contextsOf(store).every((given) => given === result.runContext)).toBe(true);
-  });
-
-  test('goes with a replacement and with a transaction', async () => {
-    const store = new CapableStore('store-1');
-    const session = withRunContext(store);
-    const { runContext } = await world.engine.runner.run(agent, compacted, { session });
-    expect(store.calls.map(([method]) => method)).toContain('replaceHistoryWithCompaction');
-    expect(contextsOf(store).every((given) => given === runContext)).toBe(true);
-    const error: unknown = await world.engine.runner
-      .run(late, '#weather', { session })
-      .catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(OutputGuardrailTripwireTriggered);
-    expect(store.calls.at(-1)?.[0]).toBe('applyHistoryTransaction');
-    expect(contextsOf(store).at(-1)).toBe(contextsOf(store).at(-2));
-    expect(contextsOf(store).at(-1)).toBeDefined();
-  });
-
-  test('goes on from a string with the new run’s context', async () => {
-    const store = new AwareStore('store-1');
-    const session = new ForgetfulSession(withRunContext(store));
-    const first = await world.engine.runner.run(patient, '#weather', { session });
-    const state = await RunState.fromString(patient, first.state.toString());
-    state.approve(state.getInterruptions()[0]!);
-    const before = store.calls.length;
-    const second = await world.engine.runner.run(patient, state, { session });
-    expect(store.calls.length).toBeGreaterThan(before);
-    expect(
-      contextsOf(store)
-        .slice(before)
-        .every((given) => given === second.runContext),
-    ).toBe(true);
-  });
-});
-
-describe('a wrapped session', () => {
-  class Full extends RecordingStore {
-    #secret = 'kept';
-    limit = 3;
-    get secret(): string {
-      return this.#secret;
-    }
-    set secret(value: string) {
-      this.#secret = value;
-    }
-    override toString(): string {
-      return `Full ${this.#secret}`;
-    }
-  }
-
-  test('is still of its class, with its private fields, its properties and its id', async () => {
-    const store = new Full('store-1');
-    const wrapped = withRunContext(store);
-    expect(wrapped).toBeInstanceOf(Full);
-    expect(wrapped.secret).toBe('kept');
-    wrapped.secret = 'changed';
-    wrapped.limit = 5;
-    expect(store.secret).toBe('changed');
-    expect(store.limit).toBe(5);
-    expect(wrapped.toString()).toBe('Full changed');
-    expect(wrapped.sessionId).toBe('store-1');
-    expect(await wrapped.getSessionId()).toBe('store-1');
-    expect('runCompaction' in wrapped).toBe(false);
-  });
-
-  test('is wrapped once, and what is no session is left alone', () => {
-    const wrapped = withRunContext(new RecordingStore());
-    expect(withRunContext(wrapped)).toBe(wrapped);
-    const other = { hello: 'world' };
-    expect(withRunContext(other)).toBe(other);
-  });
-
-  test('of a remote conversation keeps its id readable', () => {
-    const items: AgentInputItem[] = [];
-    const wrapped = withRunContext(compacting(new MemorySession({ sessionId: 'memory-1', initialItems: items })));
-    expect('getItemsWithCompactionOwnership' in wrapped).toBe(true);
-    expect('applyHistoryTransaction' in wrapped).toBe(false);
   });
 });
