@@ -151,7 +151,7 @@ describe('an agent that lives, and never answers a turn', () => {
         return { stopReason: 'end_turn' as const };
       });
     const app = client();
-    const observation = observe(acp, app, { idleTimeoutMillis: 100 });
+    const observation = observe(acp, app, { idleTimeoutMillis: 500 });
     const { agent: peer } = app.connect(working);
     await peer.request('initialize', { protocolVersion: 1 });
     const sessionId = await open(peer);

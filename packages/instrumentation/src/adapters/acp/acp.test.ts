@@ -156,9 +156,9 @@ describe('a client of the 2.x API', () => {
       });
     const ask = async (): Promise<void> => {
       tracing.tracer.startSpan('ask the user').end();
-      await wait(800);
+      await wait(1_000);
     };
-    observe(acp, app, { idleTimeoutMillis: 200 });
+    observe(acp, app, { idleTimeoutMillis: 500 });
     const { agent } = app.connect(scriptedAgent());
     const session = await begin(agent);
     await prompt(agent, session, `#tool ${how}`);
@@ -258,10 +258,10 @@ describe('how a turn ends', () => {
     const { agent } = app.connect(scriptedAgent());
     const session = await begin(agent);
     void prompt(agent, session, '#fail');
-    await wait(100);
+    await expect.poll(() => tracing.capture.index.runs).toHaveLength(1);
+    await wait(20);
     process.off('unhandledRejection', listener);
     expect(raised).toEqual([]);
-    expect(tracing.capture.index.runs).toHaveLength(1);
   });
 });
 

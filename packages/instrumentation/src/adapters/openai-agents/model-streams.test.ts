@@ -113,7 +113,7 @@ describe('a stream', () => {
 
   test('that never ends and that nobody reads is closed as abandoned', async () => {
     world.observation.stop();
-    const observation = observe(openaiAgents, Runner, { idleTimeoutMillis: 100 });
+    const observation = observe(openaiAgents, Runner, { idleTimeoutMillis: 500 });
     const controller = new AbortController();
     const stream = await streamed('#never', { signal: controller.signal });
     await expect.poll(() => world.tracing.capture.spans.length).toBe(2);
