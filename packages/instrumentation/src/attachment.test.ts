@@ -6,7 +6,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe, type Observation, type ObserveOptions } from './observe.ts';
 import { currentSession, withSession } from './session/active-session.ts';
-import { script, scriptedAdapter } from './testing/scripted.ts';
+import { script, scriptedAdapter, type Scripted } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
 
 let tracing: Tracing;
@@ -208,6 +208,17 @@ describe('the error boundary', () => {
     const observation: Observation = Reflect.apply(observe, undefined, [undefined, {}]);
     expect(observation.runs()).toEqual([]);
     expect(tracing.diagnostics).toEqual([expect.stringContaining('this target cannot be observed')]);
+  });
+
+  test('lets an observation that is stopped again leave the one that came after it alone', () => {
+    const target: Scripted = {};
+    const first = observe(scriptedAdapter(), target);
+    first.stop();
+    const second = observe(scriptedAdapter(), target);
+    const { tap } = target;
+    first.stop();
+    expect(target.tap).toBe(tap);
+    expect(observe(scriptedAdapter(), target)).toBe(second);
   });
 
   test('keeps a getter of the options that throws from the program', () => {

@@ -321,7 +321,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     this.#guard('abandon', () => {
       run.forget();
       this.#settle(run);
-      run.end({ kind: 'error', type: 'abandoned' }, run.lastEventAt);
+      run.end({ kind: 'error', type: 'abandoned' });
     });
   }
 

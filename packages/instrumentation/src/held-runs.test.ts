@@ -26,6 +26,7 @@ describe('runs of a session that nobody is known to have opened', () => {
     for (const session of ['cloud-1', 'cloud-2']) {
       say(
         { type: 'run.start', run: session, session, caller: session, at },
+        { type: 'run.start', run: session, session, caller: session, at: at + 1 },
         { type: 'tool.start', run: session, call: 't', tool: 'look', at: at + 1 },
         { type: 'tool.end', run: session, call: 't', outcome: ok, at: at + 2 },
         { type: 'run.end', run: session, outcome: ok, at: at + 3 },

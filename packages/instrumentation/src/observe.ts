@@ -97,6 +97,7 @@ function attach<Target extends object, Native, State>(
   const attachment = new Attachment(adapter, target, settingsOf({ ...options, stampOnly }, providers, log));
   attachment.explicitSession = options.session;
   let detach: (() => void) | undefined;
+  let isStopped = false;
   try {
     detach = adapter.attach(target, attachment);
   } catch (error) {
@@ -110,6 +111,9 @@ function attach<Target extends object, Native, State>(
       attachment.explicitSession = session;
     },
     stop: () => {
+      // By then the target may be under another observation.
+      if (isStopped) return;
+      isStopped = true;
       attachment.stop();
       try {
         detach?.();

@@ -255,7 +255,7 @@ export class Run {
       case 'run.progress':
         return;
       case 'run.end':
-        this.end(event.outcome, at, event);
+        this.end(event.outcome, event);
         return;
       case 'model.output':
         this.#output(event.call, at);
@@ -275,10 +275,13 @@ export class Run {
     }
   }
 
-  /** Ends the run, and before it everything that is still open, innermost first. A second end changes nothing. */
-  end(outcome: Outcome, at: Millis, event?: RunEnd): void {
+  /**
+   * Ends the run at its last event, and before it everything that is still open, innermost first. A second end changes
+   * nothing.
+   */
+  end(outcome: Outcome, event?: RunEnd): void {
     if (this.#phase !== 'open') return;
-    const endedAt = Math.max(at, this.lastEventAt);
+    const endedAt = this.lastEventAt;
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
     const calls = this.isRecorded ? [...this.#calls.values()] : [];
     this.#phase = 'closed';

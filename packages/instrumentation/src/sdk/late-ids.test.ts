@@ -62,6 +62,13 @@ describe('a span of anybody’s that ends before the id of its session is known'
     expect(leaving.sessions()).toEqual(['one -', 'invoke_agent scripted -']);
   });
 
+  test('leaves without an id, also a made-up one, when its call showed no work', () => {
+    const { leaving, world } = start();
+    const { tap } = script({ fallback: 'generate' });
+    tap.run('r', [], () => world.tracer.startSpan('one').end());
+    expect(leaving.sessions()).toEqual(['one -']);
+  });
+
   test.each([Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 40])(
     'waits as long as a timer can where it may wait for %d milliseconds',
     async (lateDeadlineMillis) => {
