@@ -25,16 +25,13 @@ function moment(): Moment {
   return { come, reached };
 }
 
-/** A real runtime; the model answers by a marker, and tells when it is asked for what it never answers. */
-async function open({ watch, things }: Life, silent?: Moment): Promise<Opened> {
+/** A real runtime; the model answers by a marker. */
+async function open({ watch, things }: Life): Promise<Opened> {
   const server = things.use(
     await startModelServer({
       script: async ({ messages, lastUserText }) => {
         if (messages.at(-1)?.role === 'tool') return 'done';
-        if (lastUserText.includes('#silent')) {
-          silent?.come();
-          return never;
-        }
+        if (lastUserText.includes('#silent')) return never;
         if (lastUserText.includes('#never')) return { text: 'one two', ending: 'never' };
         if (lastUserText.includes('#weather')) return { toolCalls: [{ name: 'weather', arguments: {} }] };
         return 'hello';
@@ -61,7 +58,7 @@ function create({ client, config }: OpenCopilot, options: Partial<SessionConfig>
 function during(text: string, options: (moment: Moment) => Partial<SessionConfig>): Death['live'] {
   return async (life) => {
     const now = moment();
-    const opened = await open(life, now);
+    const opened = await open(life);
     const session = await create(opened, options(now));
     const sent = life.converse(() => session.sendAndWait(text));
     await now.reached;
@@ -99,7 +96,12 @@ const deaths: readonly Death[] = [
   },
   {
     phase: 'in a turn, before the model answers',
-    live: during('#silent', () => ({})),
+    // Once the client has been told of the call: that the model is asked may come before that.
+    live: during('#silent', ({ come }) => ({
+      onEvent: ({ type }: { readonly type: string }) => {
+        if (type === 'model.call_start') come();
+      },
+    })),
     sees: unanswered,
     tree: [cutOff, '  chat test-model (error disconnected)'],
   },
