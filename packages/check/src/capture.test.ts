@@ -27,7 +27,12 @@ describe('createCapture', () => {
     capture.reset();
     expect(capture.spans).toEqual([]);
     recordTurn(provider);
+    const spans = capture.spans;
+    expect(spans).toHaveLength(2);
+    capture.reset();
+    recordTurn(provider);
     expect(capture.spans).toHaveLength(2);
+    expect(capture.spans).not.toContain(spans[0]);
   });
 
   it('says everything about a span that the SDK said', () => {

@@ -49,6 +49,29 @@ describe('check', () => {
     expect(finding?.fix).not.toBe('');
   });
 
+  it('says how to mend the one thing that was found, where that is more than its rule says', () => {
+    const [finding] = check(captureOf(turn(null)));
+    expect(finding?.fix).toContain("Wrap the call in withSession('…', …)");
+    expect(finding?.why).toContain('No id is invented for it');
+  });
+
+  it('gives findings in the order of their spans, whichever rules they are of', () => {
+    const capture = captureOf(
+      turn('a', {}, [chat({ attributes: { 'gen_ai.system': 'x' } }), other('GET', { session: null })]),
+      turn('b', { attributes: { 'gen_ai.system': 'x' }, starts: [] }),
+    );
+    const found = check(capture).map(({ rule, at }) => [
+      capture.index.spans.findIndex((span) => span.spanId === at.spanId),
+      rule,
+    ]);
+    expect(found).toEqual([
+      [1, 'deprecated-names'],
+      [2, 'every-span-stamped'],
+      [3, 'run-start-matches'],
+      [3, 'deprecated-names'],
+    ]);
+  });
+
   it('names no file for spans from memory', () => {
     const [finding] = check(captureOf(turn('conv-42', {}, [chat({ session: null })])));
     expect(Object.keys(finding!.at)).toEqual(['traceId', 'spanId']);

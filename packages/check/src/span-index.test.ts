@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { captureRecords } from './capture.ts';
 import { check } from './check.ts';
-import { chat, spansOf, tool, turn } from './testing/spans.ts';
+import { captureOf, chat, other, spansOf, tool, turn } from './testing/spans.ts';
 
 describe('the index of spans', () => {
   it('is the same from wherever parents that form a ring are read first', () => {
@@ -14,6 +14,14 @@ describe('the index of spans', () => {
       expect(check(capture)).toEqual(check(read[0]!));
     }
     expect(check(read[0]!).map(({ rule }) => rule)).toContain('every-span-stamped');
+  });
+
+  it('has the runs of each session, none of a session that only spans outside of every run name', () => {
+    const { sessions } = captureOf(other('GET', { session: 'a' }), turn('b'), turn(null), turn('b')).index;
+    expect([...sessions].map(([session, runs]) => [session, runs.length])).toEqual([
+      ['a', 0],
+      ['b', 2],
+    ]);
   });
 
   it('is worked out for runs within runs, however many, each of which says it began before the one around it', () => {

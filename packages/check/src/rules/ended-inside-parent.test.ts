@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judge, other, turn } from '../testing/spans.ts';
+import { captureRecords } from '../capture.ts';
+import { judge, other, spansOf, turn } from '../testing/spans.ts';
 import { endedInsideParent as rule } from './ended-inside-parent.ts';
 
 describe('ended-inside-parent', () => {
@@ -33,6 +34,17 @@ describe('ended-inside-parent', () => {
     const late = { start: 100, end: 200 };
     expect(judge(rule, other('a', { start: 0, end: 10 }, [other('b', { ...late, resource })]))).toEqual([]);
     expect(judge(rule, other('a', { start: 0, end: 10 }, [other('b', { ...late, kind: 'consumer' })]))).toEqual([]);
+    const sent = other('a', { start: 0, end: 10, kind: 'producer' }, [other('b', late)]);
+    expect(judge(rule, sent)).toEqual([]);
+    const called = spansOf(other('a', { start: 0, end: 10 }, [other('b', late)]));
+    const spans = called.map((span) => ({ ...span, parentIsRemote: span.name === 'b' }));
+    expect([...rule.judge(captureRecords({ spans }).index)]).toEqual([]);
+  });
+
+  it('knows a process by what is said of it, as in two batches of one file', () => {
+    const resource = (): object => ({ 'service.name': 'stock' });
+    const child = other('b', { start: 1, end: 15, resource: { ...resource() } });
+    expect(judge(rule, other('a', { start: 0, end: 10, resource: { ...resource() } }, [child]))).toHaveLength(1);
   });
 
   it('accepts turns of one session that overlap', () => {

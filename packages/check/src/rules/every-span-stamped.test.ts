@@ -52,6 +52,19 @@ describe('every-span-stamped', () => {
     ]);
   });
 
+  it('finds what lost the session here before it called another process, and what lost it there', () => {
+    const resource = { 'service.name': 'stock' };
+    const remote = (session: string | null) =>
+      other('POST /add', { session, resource, kind: 'server' }, [other('SELECT', { session: null, resource })]);
+    expect(
+      judge(rule, turn('conv-42', {}, [tool({ session: null }, [remote(null)]), tool({}, [remote('conv-42')])])),
+    ).toEqual([
+      'Span "execute_tool add" of the run "invoke_agent pi" carries no session.id.',
+      'Span "POST /add", in another process than its run "invoke_agent pi", carries no session.id.',
+      'Span "SELECT", in another process than its run "invoke_agent pi", carries no session.id.',
+    ]);
+  });
+
   it('finds every span of a run that lost the session of a run around it', () => {
     const lost = turn(null, {}, [tool({}, [turn('conv-42')])]);
     const found = violations(rule, turn('conv-42', {}, [tool({}, [turn(null, {}, [tool({}, [lost])])])]));

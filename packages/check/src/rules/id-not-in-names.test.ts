@@ -14,6 +14,7 @@ describe('id-not-in-names', () => {
       'The name of span "GET /chats/conv-42" holds the id "conv-42".',
     ]);
     expect(judge(rule, turn('conv-42', {}, [other('conv-42', { session: null })]))).toHaveLength(1);
+    expect(judge(rule, other('GET conv-42', { session: 'conv-42' }))).toHaveLength(1);
   });
 
   it('finds a conversation id in a name', () => {
@@ -29,6 +30,7 @@ describe('id-not-in-names', () => {
       'The metric "tokens" holds the id "conv-42" in its name or attributes.',
     ]);
     expect(judgeMetric('tokens.conv-42', {})).toHaveLength(1);
+    expect(judgeMetric('tokens.conv-42', { 'session.id': 'conv-42' })).toHaveLength(1);
   });
 
   it('reports a metric once, however often it was exported', () => {
@@ -40,6 +42,16 @@ describe('id-not-in-names', () => {
   it('accepts words that an id has in common with a name by chance', () => {
     expect(judge(rule, turn('pi'), turn('shop', {}, [other('GET shop')]))).toEqual([]);
     expect(judge(rule, turn('conv-4', {}, [other('GET conv-42')]), turn('m1'))).toEqual([]);
+    expect(judge(rule, turn('42-a', {}, [other('GET conv42-a')]))).toEqual([]);
+  });
+
+  it.each([
+    ['a word of 15 letters', 'recommendations', 0],
+    ['a word of 16 letters', 'internationalize', 1],
+    ['3 characters with a digit', 'ab1', 0],
+    ['4 characters with a digit', 'abc1', 1],
+  ])('looks for what is hardly a word by chance: %s', (_, id, count) => {
+    expect(judge(rule, turn(id, {}, [other(`GET ${id}`)]))).toHaveLength(count);
   });
 
   it('accepts metrics without an id', () => {

@@ -39,6 +39,15 @@ describe('id-not-minted', () => {
     ]);
   });
 
+  it("accepts sessions that were generated for different sessions of the engine's, for none, or once for one", () => {
+    const of = (engineSession: string | undefined) => ({
+      attributes: { 'turnkeeper.session.source': 'generated', 'turnkeeper.engine.session.id': engineSession },
+    });
+    expect(judge(rule, turn('g1', of('engine-1')), turn('g2', of('engine-2')))).toEqual([]);
+    expect(judge(rule, turn('g1', of(undefined)), turn('g2', of(undefined)))).toEqual([]);
+    expect(judge(rule, turn('g1', of('engine-1')), turn('g1', of('engine-1')))).toEqual([]);
+  });
+
   it("accepts several platform ids over one session of the engine's", () => {
     const attributes = { 'turnkeeper.engine.session.id': 'engine-1' };
     expect(judge(rule, turn('conv-1', { attributes }), turn('conv-2', { attributes }))).toEqual([]);
@@ -48,6 +57,8 @@ describe('id-not-minted', () => {
     const turns = ['x', 'x', 'y'].map((id) => turn('conv-42', { attributes: { 'gen_ai.conversation.id': id } }, []));
     expect(judge(rule, ...turns)).toEqual([]);
     expect(judge(rule, turns[0]!)).toEqual([]);
+    const without = turn('conv-42', { attributes: { 'gen_ai.conversation.id': undefined } }, []);
+    expect(judge(rule, turns[0]!, without)).toEqual([]);
   });
 
   it('accepts the id of a trace that has nothing to do with the session', () => {

@@ -4,7 +4,7 @@ import { noContent as rule } from './no-content.ts';
 
 describe('no-content', () => {
   it('finds prompts, answers, and what tools were given', () => {
-    const asked = chat({ attributes: { 'gen_ai.input.messages': '[]', 'gen_ai.output.messages': '[]' } });
+    const asked = chat({ attributes: { 'gen_ai.output.messages': '[]', 'gen_ai.input.messages': '[]' } });
     const called = tool({ attributes: { 'gen_ai.tool.call.arguments': '{}' } });
     expect(judge(rule, turn('a', {}, [asked, called]))).toEqual([
       'Span "chat m1" holds content: gen_ai.input.messages, gen_ai.output.messages.',
@@ -21,7 +21,10 @@ describe('no-content', () => {
   it('finds content on events of a span and on log events', () => {
     const starts = [{ 'gen_ai.system_instructions': 'be kind' }];
     expect(judge(rule, turn('a', { starts }))).toHaveLength(1);
-    const logs = [{ name: 'gen_ai.choice', attributes: { 'gen_ai.output.messages': '[]' } }];
+    const logs = [
+      { name: 'run.start', attributes: { 'session.id': 'a' } },
+      { name: 'gen_ai.choice', attributes: { 'gen_ai.output.messages': '[]' } },
+    ];
     expect(Array.from(rule.judge(captureWith({ logs }, turn('a')).index), ({ what }) => what)).toEqual([
       'Log event "gen_ai.choice" holds content: gen_ai.output.messages.',
     ]);

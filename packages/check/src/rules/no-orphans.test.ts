@@ -18,6 +18,7 @@ describe('no-orphans', () => {
   it('finds a missing parent where nothing says that it is remote, unless the span is how a call comes in', () => {
     expect(judge(rule, other('GET', { parent: 'unknown' }))).toHaveLength(1);
     expect(judge(rule, other('POST /chat', { parent: 'unknown', kind: 'server' }))).toEqual([]);
+    expect(judge(rule, other('take', { parent: 'unknown', kind: 'consumer' }))).toEqual([]);
   });
 
   it('finds the missing parent of a server span that says that its parent is in this process', () => {

@@ -21,6 +21,13 @@ describe('one-session-per-run', () => {
     expect(judge(rule, turn('conv-42', {}, [child]))).toEqual([]);
   });
 
+  it('looks for the session that a child declares as far up as the root of its run', () => {
+    const child = chat({ session: 'child', attributes: { 'turnkeeper.session.parent_id': 'conv-42' } });
+    expect(judge(rule, turn('conv-42', {}, [tool({ session: null }, [child])]))).toEqual([]);
+    const inner = turn('conv-43', { attributes: { 'turnkeeper.session.parent_id': 'conv-42' } }, [child]);
+    expect(judge(rule, turn('conv-42', {}, [tool({}, [inner])]))).toHaveLength(1);
+  });
+
   it('accepts several sessions side by side under one span of the caller', () => {
     expect(judge(rule, other('batch', {}, [turn('conv-1'), turn('conv-2')]))).toEqual([]);
   });
@@ -29,7 +36,8 @@ describe('one-session-per-run', () => {
     expect(judge(rule, turn('conv-1', {}, [tool({}, [turn('conv-2')])]))).toEqual([]);
   });
 
-  it('leaves spans without an id to every-span-stamped', () => {
+  it('leaves spans without an id to every-span-stamped, a root too', () => {
     expect(judge(rule, turn('conv-42', {}, [other('GET', { session: null })]))).toEqual([]);
+    expect(judge(rule, turn(null, {}, [other('GET', { session: 'conv-42' })]))).toEqual([]);
   });
 });

@@ -35,6 +35,8 @@ describe('session-start-once', () => {
   it('accepts one start for each session, other events, and sessions whose start the input lacks', () => {
     const end = { name: 'session.end', attributes: { 'session.id': 'a' } };
     expect(judgeLogs(start('a'), end, start('b', { 'session.previous_id': 'a' }))).toEqual([]);
+    const nameless = { name: 'session.start', attributes: {} };
+    expect(judgeLogs(nameless, nameless)).toEqual([]);
     expect(judge(rule, turn('a'), turn('b', { attributes: { 'session.previous_id': 'a' } }))).toEqual([]);
   });
 });

@@ -40,6 +40,12 @@ describe('sessions-not-mixed', () => {
     expect(judge(rule, turn('conv-1', { label: 'a' }), next)).toEqual([]);
   });
 
+  it('accepts a link of a session that continues another to a turn that the input lacks, or that names no session', () => {
+    const attributes = { 'session.previous_id': 'conv-1' };
+    expect(judge(rule, turn('conv-2', { links: ['absent'], attributes }))).toEqual([]);
+    expect(judge(rule, turn(null, { label: 'a' }), turn('conv-2', { links: ['a'], attributes }))).toEqual([]);
+  });
+
   it('accepts interleaved turns of two sessions, each linked to its own', () => {
     const found = judge(
       rule,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chat, judge, other, tool, turn } from '../testing/spans.ts';
+import { captureRecords } from '../capture.ts';
+import { chat, judge, other, spansOf, tool, turn } from '../testing/spans.ts';
 import { turnsLinked as rule } from './turns-linked.ts';
 
 const compaction = other('compact', { engine: 'pi', session: 'conv-42' }, [chat()]);
@@ -14,6 +15,20 @@ describe('turns-linked', () => {
   it('finds a turn that skips the one before', () => {
     const turns = [turn('a', { label: '1' }), turn('a', { label: '2', links: ['1'] }), turn('a', { links: ['1'] })];
     expect(judge(rule, ...turns)).toHaveLength(1);
+  });
+
+  it('finds a turn that links to itself, or in another way than to the turn before', () => {
+    expect(judge(rule, turn('a'), turn('a', { label: '2', links: ['2'] }))).toHaveLength(1);
+    const spans = spansOf(turn('a', { label: '1' }), turn('a', { links: ['1'] })).map((span) => ({
+      ...span,
+      links: span.links.map((link) => ({ ...link, attributes: {} })),
+    }));
+    expect([...rule.judge(captureRecords({ spans }).index)]).toHaveLength(1);
+  });
+
+  it('knows a process by what is said of it, in whatever order', () => {
+    const resource = { 'process.pid': 7, 'service.name': 'shop' };
+    expect(judge(rule, turn('a'), turn('a', { resource }))).toHaveLength(1);
   });
 
   it('finds an unlinked turn while turns of another session run in between', () => {
@@ -49,6 +64,16 @@ describe('turns-linked', () => {
       rule,
       turn('a', { label: '1' }),
       turn('a', { label: '2', links: ['1'], start: 0, end: 5_000 }),
+      turn('a', { links: ['1'] }),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('accepts turns that overlap from the first one on, and follow it', () => {
+    const found = judge(
+      rule,
+      turn('a', { label: '1', start: 0, end: 9_000 }),
+      turn('a', { links: ['1'], start: 0, end: 9_000 }),
       turn('a', { links: ['1'] }),
     );
     expect(found).toEqual([]);

@@ -18,6 +18,8 @@ describe('usage-sane', () => {
     expect(judge(rule, chat(usage(counts)))).toEqual([
       'Span "chat m1" has 11 cached input tokens, but 10 input tokens in all.',
     ]);
+    expect(judge(rule, chat(usage({ input_tokens: 2, 'cache_creation.input_tokens': 3 })))).toHaveLength(1);
+    expect(judge(rule, chat(usage({ input_tokens: 2, 'cache_read.input_tokens': 3 })))).toHaveLength(1);
   });
 
   it('finds more reasoning than output tokens', () => {
@@ -48,10 +50,12 @@ describe('usage-sane', () => {
       [],
     );
     expect(judge(rule, turn('a', usage({ output_tokens: 7 }), []))).toEqual([]);
+    expect(judge(rule, turn('a', {}, [chat(usage({ output_tokens: 7 }))]))).toEqual([]);
   });
 
   it('accepts everything cached, everything reasoned, and nothing at all', () => {
     const counts = { input_tokens: 8, 'cache_read.input_tokens': 8, output_tokens: 0, 'reasoning.output_tokens': 0 };
     expect(judge(rule, chat(usage(counts)), chat(usage({ 'cache_read.input_tokens': 8 })))).toEqual([]);
+    expect(judge(rule, chat(usage({ input_tokens: 8, 'cache_creation.input_tokens': 8 })))).toEqual([]);
   });
 });
