@@ -6,6 +6,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe, type Observation, type ObserveOptions } from './observe.ts';
 import { currentSession, withSession } from './session/active-session.ts';
+import { collectGarbage } from './testing/garbage.ts';
 import { script, scriptedAdapter, type Scripted } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
 
@@ -96,14 +97,20 @@ describe('the tap', () => {
     expect(asked).toEqual(['invoke_agent a']);
   });
 
-  test('remembers what the last 256 runs said, and no more', () => {
+  test('remembers what the last 256 runs said, and no more', async () => {
     const { tap, say, observation } = script();
-    for (let run = 0; run < 600; run += 1) {
-      tap.run(`r-${run}`, [], () => {
-        say({ type: 'run.start', run: `r-${run}`, session: `own-${run}` });
-        say({ type: 'run.end', run: `r-${run}`, outcome: ok });
-      });
-    }
+    const turns = (from: number, to: number): void => {
+      for (let run = from; run < to; run += 1) {
+        tap.run(`r-${run}`, [], () => {
+          say({ type: 'run.start', run: `r-${run}`, session: `own-${run}` });
+          say({ type: 'run.end', run: `r-${run}`, outcome: ok });
+        });
+      }
+    };
+    turns(0, 1);
+    const first = new WeakRef(observation.runs()[0]!);
+    turns(1, 600);
+    await expect.poll(() => (collectGarbage(), first.deref() === undefined)).toBe(true);
     const ids = observation.runs().map(({ session }) => session.id);
     expect(ids).toHaveLength(256);
     expect([ids[0], ids.at(-1)]).toEqual(['own-344', 'own-599']);

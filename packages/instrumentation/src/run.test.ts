@@ -84,8 +84,14 @@ describe('a run', () => {
     expect(tracing.capture).toPassChecks();
   });
 
-  test('drops second starts, ends without a start, and signals of runs that it does not know', () => {
-    const { say } = script();
+  test('drops second starts, ends without a start, and signals of runs that it does not know, or that have not begun', () => {
+    const { say, tap } = script();
+    tap.run('pending', [], () =>
+      say(
+        { type: 'tool.start', run: 'pending', call: 't', tool: 'look' },
+        { type: 'tool.end', run: 'pending', call: 't', outcome: ok },
+      ),
+    );
     say(
       { type: 'tool.end', run: 'nobody', call: 't', outcome: ok },
       { type: 'run.end', run: 'nobody', outcome: ok },
@@ -93,7 +99,7 @@ describe('a run', () => {
       { type: 'run.start', run: 'r', session: 'own-2' },
       { type: 'tool.end', run: 'r', call: 'none', outcome: ok },
       { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
-      { type: 'tool.start', run: 'r', call: 't', tool: 'look' },
+      { type: 'tool.start', run: 'r', call: 't', tool: 'second' },
       { type: 'tool.end', run: 'r', call: 't', outcome: ok },
       { type: 'tool.end', run: 'r', call: 't', outcome: { kind: 'error', type: 'second' } },
       { type: 'run.end', run: 'r', outcome: ok },

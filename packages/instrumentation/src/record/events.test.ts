@@ -131,15 +131,6 @@ describe('run.start', () => {
     expect(turn({ onRunStart }).runs).toHaveLength(1);
     await expect.poll(() => tracing.diagnostics).toEqual([expect.stringContaining('onRunStart threw Error: mine')]);
   });
-
-  test('is remembered for the last 256 runs of an observation', () => {
-    const { say, observation } = script();
-    for (let run = 0; run < 300; run++) {
-      say({ type: 'run.start', run: `${run}`, session: `own-${run}` }, { type: 'run.end', run: `${run}`, outcome: ok });
-    }
-    expect(observation.runs()).toHaveLength(256);
-    expect(observation.runs().at(0)?.session.id).toBe('own-44');
-  });
 });
 
 describe('session.start and session.end', () => {
