@@ -168,6 +168,7 @@ describe('what listens beside the spans', () => {
     expect(tracing.capture.tree()).toBe(WHOLE);
     expect(seen).toEqual(['own-1']);
     expect(attached.size()).toBe(0);
+    expect(tracing.diagnostics).toContainEqual(expect.stringContaining('a meter, a logger or a hook failed'));
   });
 
   test('throws for an id that is no good, and the next best id is taken', async () => {

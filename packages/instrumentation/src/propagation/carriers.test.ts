@@ -30,6 +30,15 @@ describe('a carrier is read', () => {
     for (const none of [{}, null, undefined]) expect(carrierFromHeaders(none)).toEqual({});
   });
 
+  test('by the names of the configured propagator, as headers and as variables write them', () => {
+    propagation.disable();
+    propagation.setGlobalPropagator({ inject: () => {}, extract: (into) => into, fields: () => ['X-Own-Id'] });
+    for (const headers of [new Headers({ 'X-Own-Id': '7' }), { 'x-own-id': '7' }, { 'X-Own-Id': '7' }]) {
+      expect(carrierFromHeaders(headers)).toEqual({ 'X-Own-Id': '7' });
+    }
+    expect(carrierFromEnvironment({ X_OWN_ID: '7' })).toEqual({ 'X-Own-Id': '7' });
+  });
+
   test('from _meta, and from anything else that stands there: nothing', () => {
     expect(carrierFromMeta({ traceparent, tracestate: 'a=b', progressToken: 7 })).toEqual({
       traceparent,
@@ -80,11 +89,15 @@ describe('work with a carrier', () => {
     });
   });
 
-  test('binds nothing where the id is bad, and does the work', () => {
+  test('binds nothing where the id is bad or there is none, and does the work', () => {
     for (const bad of ['', '%00', encodeURIComponent('x'.repeat(200))]) {
       expect(withCarrier({ traceparent, baggage: `session.id=${bad}` }, () => currentSession())).toBeUndefined();
     }
     expect(withCarrier({}, () => 'done')).toBe('done');
+    withCarrier({ baggage: 'tenant=t-1' }, () => {
+      expect(currentSession()).toBeUndefined();
+      expect(propagation.getActiveBaggage()?.getEntry('tenant')?.value).toBe('t-1');
+    });
   });
 
   test('does not send the id on to whoever it calls, but to a peer', () => {

@@ -124,6 +124,10 @@ describe('what goes out', () => {
     }
   });
 
+  test('has the session below a producer’s span as below a client’s', () => {
+    expect(sent({ 'server.address': 'api.internal' }, { kind: SpanKind.PRODUCER })).toHaveProperty('baggage');
+  });
+
   test.each([SpanKind.SERVER, SpanKind.INTERNAL, SpanKind.CONSUMER])(
     'below a span of kind %d, which says which host it is on, has no session',
     (kind) => {

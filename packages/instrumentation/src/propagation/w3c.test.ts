@@ -139,6 +139,11 @@ describe('the limits of W3C Baggage', () => {
     const heavy = Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`k${index}`, 'x'.repeat(2_044)]));
     expect(written(heavy)).toHaveLength(4 * 2_047 + 3);
     expect(written({ ...heavy, small: 'y' }).split(',')).toHaveLength(4);
+    // With its comma, a pair of one byte is 4 more.
+    const whole = { a: 'x'.repeat(4_092), b: 'x'.repeat(4_089) };
+    expect(written(whole)).toHaveLength(8_186);
+    expect(written({ ...whole, c: 'xyz' })).toHaveLength(8_192);
+    expect(written({ ...whole, c: 'xyz4' })).toHaveLength(8_186);
   });
 
   test('are those of what comes in, too', () => {

@@ -3,6 +3,10 @@ import { context, trace, type Span } from '@opentelemetry/api';
 import fc from 'fast-check';
 import '@turnkeeper/check/vitest';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import { activeContext, frameIn } from '../session/active-session.ts';
+import { collectGarbage } from '../testing/garbage.ts';
+import { SessionSpanProcessor } from './session-span-processor.ts';
 import { watchLeaving, type Leaving } from '../testing/leaving.ts';
 import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
@@ -356,6 +360,23 @@ test('in any order of start, bind, end and flush, each span leaves once, in orde
   );
 });
 
+test('a session whose id came late is kept by nobody once it is over', async () => {
+  const provider = new BasicTracerProvider({ spanProcessors: [new SessionSpanProcessor()] });
+  const converse = (): WeakRef<object> => {
+    const { tap, say, observation } = script({ tracerProvider: provider });
+    const session = tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      return new WeakRef(frameIn(activeContext())!.session);
+    });
+    say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+    observation.stop();
+    return session;
+  };
+  const session = converse();
+  await expect.poll(() => (collectGarbage(), session.deref() === undefined)).toBe(true);
+  await provider.shutdown();
+});
+
 test('a span that is open when the id comes is stamped at once, and only once it is over passed on', () => {
   const { leaving, world } = start();
   const { tap, say } = script();
@@ -364,6 +385,7 @@ test('a span that is open when the id comes is stamped at once, and only once it
     const open = world.tracer.startSpan('open');
     const child = context.with(trace.setSpan(context.active(), open), () => world.tracer.startSpan('child'));
     say({ type: 'session.bind', run: 'r', id: 'late-1' });
+    expect(open).toMatchObject({ attributes: { 'session.id': 'late-1' } });
     expect(leaving.names()).toEqual([]);
     child.end();
     open.end();

@@ -16,6 +16,7 @@ import * as third from 'sdk-trace-3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { currentSession, withSession } from '../session/active-session.ts';
 import { script } from '../testing/scripted.ts';
+import { SessionLogProcessor } from './session-log-processor.ts';
 import { SessionSpanProcessor, type SessionSpanProcessorOptions } from './session-span-processor.ts';
 
 const ok = { kind: 'ok' } as const;
@@ -189,13 +190,45 @@ test('an ended span that waited keeps the conversation that it had', () => {
   const { tap, say } = script({ tracerProvider });
   tap.run('r', [], () => {
     say({ type: 'run.start', run: 'r' });
-    const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.conversation.id': 'theirs' };
-    tracer.startSpan('chat', { attributes }).end();
+    for (const conversation of ['theirs', 'late-1']) {
+      const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.conversation.id': conversation };
+      tracer.startSpan('chat', { attributes }).end();
+    }
     say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
   });
-  expect(capture.spans.find(({ name }) => name === 'chat')?.attributes).toMatchObject({
-    'gen_ai.conversation.id': 'late-1',
-    'turnkeeper.session.overwritten': 'theirs',
+  expect(
+    capture.spans
+      .filter(({ name }) => name === 'chat')
+      .map(({ attributes }) => [attributes['gen_ai.conversation.id'], attributes['turnkeeper.session.overwritten']]),
+  ).toEqual([
+    ['late-1', 'theirs'],
+    ['late-1', undefined],
+  ]);
+});
+
+describe.each(['forceFlush', 'shutdown'] as const)('%s', (method) => {
+  const of = (close: () => Promise<void>, idle = async (): Promise<void> => {}) => {
+    const next = { onStart: idle, onEnd: idle, onEmit: idle, forceFlush: idle, shutdown: idle, [method]: close };
+    return [new SessionSpanProcessor(next), new SessionLogProcessor(next)];
+  };
+
+  test('is over once that of the processor behind is', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const over: string[] = [];
+    const closing = of(() => promise).map((processor) => processor[method]().then(() => over.push('ours')));
+    await new Promise(setImmediate);
+    over.push('theirs');
+    resolve();
+    await Promise.all(closing);
+    expect(over).toEqual(['theirs', 'ours', 'ours']);
+  });
+
+  test('fails as that of the processor behind does, and is over at once without one', async () => {
+    for (const processor of of(() => Promise.reject(new Error('theirs')))) {
+      await expect(processor[method]()).rejects.toThrow('theirs');
+    }
+    await new SessionSpanProcessor()[method]();
+    await new SessionLogProcessor()[method]();
   });
 });
 

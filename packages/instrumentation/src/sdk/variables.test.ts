@@ -42,12 +42,24 @@ describe('the TURNKEEPER_* variables', () => {
 
   test('that are not there, or blank, change nothing', () => {
     const nothing = { config: {}, propagation: undefined, ratio: undefined, warnings: [] };
-    expect(read({})).toEqual(nothing);
-    expect(read({ TURNKEEPER_ENGINES: '', TURNKEEPER_ACCEPT: ' ', TURNKEEPER_SESSION_ID: '' })).toEqual(nothing);
+    expect(read({})).toStrictEqual(nothing);
+    expect(read({ TURNKEEPER_ENGINES: '', TURNKEEPER_ACCEPT: ' ', TURNKEEPER_SESSION_ID: '' })).toStrictEqual(nothing);
+  });
+
+  test.each([
+    [{ TURNKEEPER_SEND: 'localhost' }, { propagation: { send: ['localhost'] } }],
+    [{ TURNKEEPER_ACCEPT: 'never' }, { propagation: { accept: 'never' } }],
+    [{ TURNKEEPER_SAMPLE_RATIO: '0' }, { ratio: 0 }],
+    [{ TURNKEEPER_SAMPLE_RATIO: '1' }, { ratio: 1 }],
+  ])('say one thing alone: %j', (variables, said) => {
+    const nothing = { config: {}, propagation: undefined, ratio: undefined, warnings: [] };
+    expect(read(variables)).toStrictEqual({ ...nothing, ...said });
   });
 
   test.each([
     ['TURNKEEPER_SAMPLE_RATIO', '1.5'],
+    ['TURNKEEPER_SAMPLE_RATIO', '-0.1'],
+    ['TURNKEEPER_SEND', 'localhost,,api.internal'],
     ['TURNKEEPER_SAMPLE_RATIO', 'half'],
     ['TURNKEEPER_SAMPLE_RATIO', 'Infinity'],
     ['TURNKEEPER_IDLE_TIMEOUT', '0'],

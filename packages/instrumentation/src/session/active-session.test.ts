@@ -42,6 +42,20 @@ describe('the context of a session', () => {
     );
   });
 
+  test('is found through a context that somebody else has put around it', () => {
+    start();
+    const within = withSession('conv-1', () => context.active());
+    const around: Context = {
+      getValue: (key) => within.getValue(key),
+      setValue: (key, value) => within.setValue(key, value),
+      deleteValue: (key) => within.deleteValue(key),
+    };
+    context.with(around, () => {
+      expect(currentSession()?.id).toBe('conv-1');
+      withSession('conv-2', () => expect(currentSession()?.id).toBe('conv-2'));
+    });
+  });
+
   test('shows a span that comes later in every context that was made of it before', () => {
     start();
     const [own, other] = ['1', '2'].map((digit) =>
