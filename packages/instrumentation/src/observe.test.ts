@@ -52,8 +52,7 @@ describe('runs', () => {
   test('of two adapters on one call are one set of spans', () => {
     const outer = script({}, scriptedAdapter('outer'));
     const inner = script({}, scriptedAdapter('inner'));
-    outer.tap.run('o', [], () => {
-      outer.say({ type: 'run.start', run: 'o', session: 'own-1' });
+    const work = (): void =>
       inner.tap.run('i', [], () => {
         inner.say(
           { type: 'run.start', run: 'i', session: 'own-2' },
@@ -62,10 +61,19 @@ describe('runs', () => {
         tracing.tracer.startSpan('SELECT').end();
         inner.say({ type: 'run.end', run: 'i', outcome: ok });
       });
-      outer.say({ type: 'run.end', run: 'o', outcome: ok });
+    outer.tap.run('o', [], () => {
+      outer.say(
+        { type: 'run.start', run: 'o', session: 'own-1' },
+        { type: 'model.start', run: 'o', call: 'm', model: 'test-model' },
+      );
+      work();
+      outer.tap.inside({ run: 'o', call: 'm' }, work);
+      outer.say({ type: 'model.end', run: 'o', call: 'm', outcome: ok }, { type: 'run.end', run: 'o', outcome: ok });
     });
     expect(tree()).toMatchInlineSnapshot(`
       "invoke_agent outer [session own-1] run.start
+        chat test-model
+          SELECT
         SELECT"
     `);
     expect(tracing.capture).toPassChecks();

@@ -130,6 +130,28 @@ describe('a run', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('in the shadow of one that is over, or that was none, begins where that one did', () => {
+    const { say, tap } = script();
+    const later: (() => void)[] = [];
+    tap.run('none', [], () => later.push(AsyncLocalStorage.bind(() => expect(tap.here()).toBeUndefined())));
+    tap.run('a', [], () => {
+      say({ type: 'run.start', run: 'a', session: 'own-a' });
+      later.push(
+        AsyncLocalStorage.bind(() =>
+          tap.run('b', [], () =>
+            say({ type: 'run.start', run: 'b', session: 'own-b' }, { type: 'run.end', run: 'b', outcome: ok }),
+          ),
+        ),
+      );
+      say({ type: 'run.end', run: 'a', outcome: ok });
+    });
+    for (const work of later) work();
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session own-a] run.start
+      invoke_agent scripted [session own-b] run.start"
+    `);
+  });
+
   test('in the shadow of one that is over is in the session that was bound there', async () => {
     const { say, tap } = script();
     const turn = (run: string): void =>

@@ -167,7 +167,12 @@ describe('an adapter that fails', () => {
       attach: (_target, tap) => {
         wrapMethod(target, 'ask', (proceed, args) =>
           tap.run('r', [], () => {
-            tap.deliver({ events: [{ type: 'run.start', run: 'r' }] });
+            tap.deliver({
+              events: [
+                { type: 'run.start', run: 'r' },
+                { type: 'run.end', run: 'r', outcome: ok },
+              ],
+            });
             return proceed(...args);
           }),
         );

@@ -8,6 +8,7 @@ import { withSession } from '../session/active-session.ts';
 import { Session } from '../session/session.ts';
 import { attachScripted } from '../testing/attached.ts';
 import { collectGarbage } from '../testing/garbage.ts';
+import { script, scriptedAdapter } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
 
 let tracing: Tracing;
@@ -75,6 +76,26 @@ describe('10,000 runs at once', () => {
     vi.advanceTimersByTime(11_000);
     expect(size()).toBe(10_000);
   });
+});
+
+test('calls that show no work, runs of another adapter, and timers that have rung are not kept', async () => {
+  const { tap, say, size } = attachScripted();
+  expect(tap.run('r', [], () => size())).toBe(1);
+  expect(size()).toBe(0);
+  const outer = script({}, scriptedAdapter('outer'));
+  outer.tap.run('o', [], () => {
+    outer.say({ type: 'run.start', run: 'o', session: 'own-1' });
+    say({ type: 'run.start', run: 'again', session: 'own-1' });
+    expect(size()).toBe(0);
+    outer.say({ type: 'run.end', run: 'o', outcome: ok });
+  });
+  const later = (): WeakRef<object> => {
+    const native = { events: [] };
+    tap.later(1, native);
+    return new WeakRef(native);
+  };
+  const native = later();
+  await expect.poll(() => (collectGarbage(), native.deref() === undefined)).toBe(true);
 });
 
 test('20,000 runs, one after another, leave neither runs nor timers', async () => {

@@ -149,15 +149,26 @@ describe('session.start and session.end', () => {
     expect(events().filter((name) => name === 'session.start')).toHaveLength(2);
   });
 
-  test('say which session is continued: by an engine, by the caller, never the session itself', () => {
+  test('say which session is continued: by an engine, by the caller, never the session itself, nor by a run inside', () => {
     turn({}, 'own-2', { previousSession: 'own-1' });
     withSession({ sessionId: 'conv-2', previousId: 'conv-1' }, () => turn());
     turn({}, 'own-3', { previousSession: 'own-3' });
+    const { tap, say } = script({ loggerProvider });
+    tap.run('outer', [], () => {
+      say({ type: 'run.start', run: 'outer' }, { type: 'tool.start', run: 'outer', call: 't', tool: 'delegate' });
+      tap.inside({ run: 'outer', call: 't' }, () =>
+        tap.run('inner', [], () =>
+          say({ type: 'run.start', run: 'inner', session: 'own-5', previousSession: 'own-6' }),
+        ),
+      );
+      say({ type: 'session.bind', run: 'outer', id: 'own-4' }, { type: 'run.end', run: 'outer', outcome: ok });
+    });
     const starts = logs.index.logs.filter(({ name }) => name === 'session.start');
     expect(starts.map(({ attributes }) => attributes)).toEqual([
       { 'session.id': 'own-2', 'session.previous_id': 'own-1' },
       { 'session.id': 'conv-2', 'session.previous_id': 'conv-1' },
       { 'session.id': 'own-3' },
+      { 'session.id': 'own-4' },
     ]);
   });
 
@@ -170,10 +181,19 @@ describe('session.start and session.end', () => {
     );
     say({ type: 'session.end', session: 'own-1' }, { type: 'session.end', session: 'own-1' });
     say({ type: 'session.end', session: 'unknown' });
+    say(
+      { type: 'run.start', run: 'late' },
+      { type: 'session.bind', run: 'late', id: 'own-2' },
+      { type: 'run.end', run: 'late', outcome: ok },
+      { type: 'session.end', session: 'own-2' },
+    );
     expect(emitted()).toEqual([
       ['session.start', 'conv-42'],
       ['run.start', 'conv-42'],
       ['session.end', 'conv-42'],
+      ['session.start', 'own-2'],
+      ['run.start', 'own-2'],
+      ['session.end', 'own-2'],
     ]);
   });
 });

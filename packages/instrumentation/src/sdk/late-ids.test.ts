@@ -1,15 +1,15 @@
 import { hrTimeToMilliseconds } from '@opentelemetry/core';
 import { context, trace, type Span } from '@opentelemetry/api';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import fc from 'fast-check';
 import '@turnkeeper/check/vitest';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { activeContext, frameIn } from '../session/active-session.ts';
 import { collectGarbage } from '../testing/garbage.ts';
-import { SessionSpanProcessor } from './session-span-processor.ts';
 import { watchLeaving, type Leaving } from '../testing/leaving.ts';
 import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
+import { SessionSpanProcessor } from './session-span-processor.ts';
 
 const ok = { kind: 'ok' } as const;
 let tracing: Tracing | undefined;
