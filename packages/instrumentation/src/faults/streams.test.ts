@@ -294,6 +294,19 @@ describe('a stream that an adapter follows', () => {
     expect(tap.through({ run: 'r' }, stream)).toBe(stream);
   });
 
+  test('has what it had, and an end for a reader that leaves', async () => {
+    const { tap, say } = attachScripted();
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    const next = async (): Promise<IteratorResult<number>> => ({ done: false, value: 1 });
+    const stream: AsyncIterable<number> = tap.through({ run: 'r' }, { [Symbol.asyncIterator]: () => ({ next }) });
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    const members = ['next', 'return', 'throw', Symbol.asyncDispose];
+    expect(members.filter((name) => name in stream)).toEqual([]);
+    expect(members.filter((name) => name in iterator)).toEqual(['next', 'return']);
+    expect(await iterator.return?.('left')).toEqual({ done: true, value: 'left' });
+  });
+
   test('goes on when its run is over or observation has stopped', async () => {
     const { tap, say, stop } = attachScripted();
     say({ type: 'run.start', run: 'r', session: 'own-1' });

@@ -39,6 +39,7 @@ describe('a SessionContext', () => {
     [{ sessionId: 'a', attributes: { list: [1] } }, 'attributes["list"]: it is of type object'],
     [{ sessionId: 'a', attributes: { long: 'x'.repeat(257) } }, 'attributes["long"]: it is longer than 256'],
     [{ sessionId: 'a', attributes: { '': 1 } }, 'its name is not one'],
+    [{ sessionId: 'a', attributes: { ['x'.repeat(257)]: 1 } }, 'its name is not one'],
     [
       { sessionId: 'a', attributes: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 1])) },
       'only the first 16',
@@ -55,7 +56,7 @@ describe('a SessionContext', () => {
       applicationName: 'x'.repeat(128),
       previousId: 'before',
       userId: 'u-7',
-      attributes: { tenant: 't-1', paying: true, plan: 2 },
+      attributes: { tenant: 't-1', paying: true, plan: 2, ['x'.repeat(256)]: 'x'.repeat(256) },
     };
     expect(Object.fromEntries(Object.entries(new SessionContext(options)))).toEqual(options);
     expect(Object.keys(one)).toEqual(['sessionId']);
@@ -264,6 +265,16 @@ describe('a run', () => {
     expect(tracing.diagnostics).toEqual([
       `turnkeeper: scripted: the attached session id is ignored: it holds a value of type ${type}, not a SessionContext`,
     ]);
+  });
+
+  test.each(['explicit', 'attached'] as const)('of the same id as the one around it is %s all the same', (source) => {
+    const { tap, say, observation } = script(source === 'explicit' ? { session: 'one' } : {});
+    withSession('one', () =>
+      tap.run('r', source === 'attached' ? [attachSession({}, one)] : [], () =>
+        say({ type: 'run.start', run: 'r' }, { type: 'run.end', run: 'r', outcome: { kind: 'ok' } }),
+      ),
+    );
+    expect(observation.runs()).toMatchObject([{ session: { id: 'one', source } }]);
   });
 
   test('does not mind an owner that cannot be read, or whose member throws', () => {
