@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, chmod, constants, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { SandboxAgent, type SessionPersistDriver } from 'sandbox-agent';
 import { onFreePorts } from '../free-ports.ts';
 import { preparePi } from './pi-process.ts';
@@ -121,8 +122,13 @@ async function startDaemon({ binaryPath, env }: RivetHome, port: number): Promis
   return { url, token, process: daemon, exited };
 }
 
+/**
+ * Written by another process: what this one starts meanwhile holds the files that it has open until it is on its own, and
+ * what somebody may still write to cannot be started (ETXTBSY).
+ */
 async function executable(path: string, command: string): Promise<void> {
-  await writeFile(path, `#!/bin/sh\n${command}\n`, { mode: 0o755 });
+  const script = 'printf %s "$2" > "$1" && chmod 755 "$1"';
+  await promisify(execFile)('/bin/sh', ['-c', script, 'sh', path, `#!/bin/sh\n${command}\n`]);
 }
 
 /** The binary comes without its executable bit where a package manager runs no install scripts. */
