@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter, on } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { context, createContextKey, trace } from '@opentelemetry/api';
+import { context, createContextKey, propagation, trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from './session/active-session.ts';
@@ -227,6 +227,57 @@ describe('a run', () => {
       invoke_agent scripted [session conv-a] run.start -> previous turn
       job [session conv-c]
         invoke_agent scripted run.start"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('in the shadow of one that is over hangs below the caller that a message names, and the program’s span of it', () => {
+    const { say, tap } = script();
+    const turn = (run: string): (<T>(work: () => T) => T) =>
+      tap.run(run, [], () => {
+        say({ type: 'run.start', run }, { type: 'run.end', run, outcome: ok });
+        return AsyncLocalStorage.snapshot();
+      });
+    const later = withSession('conv-a', () => turn('a'));
+    const message = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+    later(() =>
+      context.with(propagation.extract(context.active(), message), () => {
+        turn('b');
+        tracing.tracer.startActiveSpan('job', (span) => {
+          withSession('conv-c', () => turn('c'));
+          span.end();
+        });
+      }),
+    );
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent scripted [session conv-a] run.start
+      invoke_agent scripted [session conv-a] run.start (remote parent) -> previous turn
+      job [session conv-a] (remote parent)
+        invoke_agent scripted [session conv-c] run.start"
+    `);
+    expect(tracing.capture).toPassChecks();
+  });
+
+  test('hangs below the program’s span, in what another adapter saw too', () => {
+    const outer = script({ session: 'own-1' }, scriptedAdapter('outer'));
+    const inner = script({}, scriptedAdapter('inner'));
+    const start = { type: 'run.start', run: 'r' } as const;
+    const end = { type: 'run.end', run: 'r', outcome: ok } as const;
+    outer.tap.run('r', [], () => {
+      outer.say(start);
+      inner.tap.run('r', [], () => {
+        inner.say(start);
+        tracing.tracer.startActiveSpan('look up', (span) => {
+          script({ session: 'sub-7' }).say(start, end);
+          span.end();
+        });
+      });
+      outer.say(end);
+    });
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent outer [session own-1] run.start
+        look up
+          invoke_agent scripted [session sub-7, inside own-1] run.start"
     `);
     expect(tracing.capture).toPassChecks();
   });

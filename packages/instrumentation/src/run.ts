@@ -151,7 +151,11 @@ export class Run {
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
   #phase: RunPhase = 'pending';
-  readonly #phaseNow = (): RunPhase => this.#phase;
+  /** What contexts ask the run for. */
+  readonly #now = {
+    phase: (): RunPhase => this.#phase,
+    traceId: (): string | undefined => this.#span?.spanContext().traceId,
+  };
   #span: Span | undefined;
   #usage: Usage | undefined;
   #hasOutput = false;
@@ -364,7 +368,7 @@ export class Run {
 
   #frame(kind: EnclosingRun['kind'], call?: CallId): Frame {
     const { id, engine, base, session } = this;
-    const run = { id, attachment: this.#attachment, session, engine, kind, call, phase: this.#phaseNow, base };
+    const run = { id, attachment: this.#attachment, session, engine, kind, call, base, ...this.#now };
     return { session, run };
   }
 }

@@ -36,6 +36,8 @@ export interface EnclosingRun {
   readonly call?: string | undefined;
   /** Pending until there is evidence of work; a call in the shadow of a closed run is not inside it. */
   readonly phase: () => RunPhase;
+  /** In which all of its spans are; undefined while it has none. */
+  readonly traceId?: (() => string | undefined) | undefined;
   /** The context that the run was called in. */
   readonly base: Context;
 }
@@ -143,21 +145,24 @@ class FramedContext implements Context {
 /**
  * Where a place was, not counting runs that are over, or that were dropped as another adapter's. A session that was bound
  * in the shadow of one stays: a queue may have been started by whoever came first. So does what the host has put into the
- * context since.
+ * context since: a span as well, or a caller's, unless it is in the trace of what is over, below it.
  */
 export function aroundWhatIsOver(active: Context): Context {
   let base = active;
   let frame = frameIn(active);
+  const traceId = trace.getSpanContext(active)?.traceId;
+  let isBelow = false;
   while (frame?.run?.phase() === 'closed') {
     const { session, run }: Frame = frame;
+    isBelow ||= run.traceId?.() === traceId;
     base = run.base;
     frame = frameIn(base);
     if (session !== run.session) frame = { session, run: frame?.run };
   }
   if (base === active) return base;
+  let outside = active.deleteValue(FRAME);
   const span = trace.getSpan(base);
-  const bare = active.deleteValue(FRAME);
-  const outside = span ? trace.setSpan(bare, span) : trace.deleteSpan(bare);
+  if (isBelow) outside = span ? trace.setSpan(outside, span) : trace.deleteSpan(outside);
   return frame ? withFrame(outside, frame) : outside;
 }
 
@@ -213,9 +218,8 @@ export function bindSession(base: Context, given: GivenSession, source: SessionS
   const session = new Session({ ...readDetails(given, ignore), parent });
   session.bind(sessionId, source);
   if (!frameIn(base)) stampActiveSpan(base, session);
-  // A span of the host's, or a caller's, stays the one at work. Those of a run that is over take no children any more.
-  const span = trace.getSpan(base);
-  const place = span?.isRecording() || trace.getSpanContext(base)?.isRemote ? base : outside;
+  // A span of the host's stays the one at work. Those of a run that is over take no children any more.
+  const place = trace.getSpan(base)?.isRecording() ? base : outside;
   return withFrame(place, { session, run: frameIn(place)?.run });
 }
 
