@@ -163,7 +163,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
 
   place(): Place | undefined {
     const active = activeContext();
-    const run = frameIn(active)?.run;
+    const run = frameIn(aroundWhatIsOver(active))?.run;
     if (run?.attachment !== this.#identity || run.phase() !== 'open' || isTracingSuppressed(active)) return undefined;
     return { run: run.id, call: run.call, isRecorded: this.#runs.get(run.id)?.isRecorded === true };
   }

@@ -110,7 +110,7 @@ describe('the engine', () => {
   });
 
   test.each(['inherits run', 'hands on to run'])(
-    'a class of its own that is observed beside Runner, and %s, has each run once',
+    'a class of its own that is observed beside Runner, and %s, has each run once, with all calls',
     async (what) => {
       class Own extends Runner {}
       if (what === 'hands on to run') Object.assign(Own.prototype, { run: handOn });
@@ -118,8 +118,15 @@ describe('the engine', () => {
       const { config } = world.engine.runner;
       await withSession('conv-42', () => new Own(config).run(agent, '#weather'));
       await withSession('conv-42', () => world.engine.runner.run(agent, 'hello'));
-      expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
-      expect(world.tracing.capture.index.runs).toHaveLength(2);
+      expect(world.tracing.capture.tree().split('\n')).toEqual([
+        'invoke_agent Guide [session conv-42] run.start',
+        '  chat test-model',
+        '  execute_tool weather',
+        '    SELECT weather',
+        '  chat test-model',
+        'invoke_agent Guide [session conv-42] run.start -> previous turn',
+        '  chat test-model',
+      ]);
     },
   );
 
