@@ -331,6 +331,11 @@ describe('turnkeeper', () => {
     expect([status, stderr]).toEqual([2, 'turnkeeper: standard output cannot be written (ENOSPC).\n']);
   });
 
+  it.skipIf(!existsSync('/dev/full'))('keeps its status where what is wrong cannot be written', () => {
+    const command = `"${process.execPath}" "${bin}" check missing.jsonl 2>/dev/full`;
+    expect(spawnSync('sh', ['-c', command], { cwd: directory }).status).toBe(2);
+  });
+
   it('explains itself, and tells its version', () => {
     expect(turnkeeper('--help')).toMatchObject({
       status: 0,

@@ -50,7 +50,11 @@ export interface Streams {
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const [command, ...rest] = argv;
-  if (streams === process) process.stdout.on('error', onUnwritten);
+  if (streams === process) {
+    process.stdout.on('error', onUnwritten);
+    // The status says it too.
+    process.stderr.on('error', () => {});
+  }
   try {
     if (command === '--help' || command === '-h' || command === 'help') return print(streams, help);
     if (command === '--version') return print(streams, `${readVersion()}\n`);
