@@ -146,7 +146,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       this.#guard('through', () => see?.(value));
     };
     if (within && this.#guard('through', () => followStream(within, stream, done, step))) return stream;
-    if (within) this.warn('a stream is frozen, or was given before: what it gives is not traced; give a new one');
+    if (within) this.warn('a stream is frozen, or was given before: it is not traced; give a new one');
     done();
     return stream;
   }

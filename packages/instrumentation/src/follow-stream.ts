@@ -1,6 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { isFunction, isObject } from './narrow.ts';
-import { runInContext } from './session/active-session.ts';
+import { frameIn, runInContext, type Frame } from './session/active-session.ts';
 import { afterCall } from './wrap-method.ts';
 
 /** Called once a stream is over: read to its end, failed, or left by its reader. */
@@ -12,11 +12,16 @@ const MEMBERS = [Symbol.asyncIterator, 'next', 'return', 'throw', Symbol.asyncDi
 /** Takes a step of a stream for whoever follows it. Without a step to take, nobody follows any more. */
 type Follower = (take?: () => unknown) => unknown;
 
+/** Nobody follows. */
+const alone: Follower = (take) => take?.();
+
 /** On a stream or an iterator that was wrapped, which is done once: every copy of this package finds it. */
 const FOLLOWED = Symbol.for('turnkeeper.followed');
 
 interface Followed {
-  by: Follower | undefined;
+  by: Follower;
+  /** Where who follows was called. */
+  from?: Frame | undefined;
 }
 
 /**
@@ -24,7 +29,8 @@ interface Followed {
  * value. `see` is told every value. The stream and its iterator stay the objects that they are.
  *
  * Returns whether it could: not where the stream is frozen, nor where it is given out again before it was read: then
- * nobody knows whose reading it will be, and it is followed no more.
+ * nobody knows whose reading it will be, and it is followed no more. Who hands on what a call of its own gave follows it
+ * around that call.
  */
 export function followStream(
   within: Context,
@@ -32,6 +38,8 @@ export function followStream(
   done: StreamDone,
   see: (value: unknown) => void,
 ): boolean {
+  const frame = frameIn(within);
+  const from = frame?.run && frameIn(frame.run.base);
   let isOver = false;
   const over: StreamDone = (failure) => {
     if (!isOver) done(failure);
@@ -40,19 +48,20 @@ export function followStream(
   const follow = (object: object): boolean => {
     const followed = followedOf(object);
     if (!followed) return false;
-    if (followed.by) return !!followed.by();
+    const inner = followed.by;
+    if (inner !== alone && followed.from !== frame) return !!inner();
+    followed.from = from;
     followed.by = (take) => {
-      if (!take) return over();
-      if (isOver) return take();
+      if (!take) over();
+      if (isOver) return inner(take);
       return afterCall(
-        () => runInContext(within, take),
+        () => runInContext(within, () => inner(take)),
         (result, failure) => {
           try {
             if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
-            else if (result === object) return;
             else if (!isFunction(Reflect.get(result, 'next'))) see(Reflect.get(result, 'value'));
-            else {
-              followed.by = undefined;
+            else if (result !== object) {
+              followed.by = alone;
               if (!follow(result)) over();
             }
           } catch {
@@ -71,7 +80,7 @@ export function followStream(
 function followedOf(object: object): Followed | undefined {
   const existing: unknown = Object.hasOwn(object, FOLLOWED) ? Reflect.get(object, FOLLOWED) : undefined;
   if (isFollowed(existing)) return existing;
-  const followed: Followed = { by: undefined };
+  const followed: Followed = { by: alone };
   if (!MEMBERS.every((name) => wrap(object, name, followed))) return undefined;
   Reflect.defineProperty(object, FOLLOWED, { value: followed });
   return followed;
@@ -86,10 +95,7 @@ function wrap(object: object, name: string | symbol, followed: Followed): boolea
   const own: unknown = Reflect.get(object, name) ?? (name === 'return' && 'next' in object && leave);
   if (!isFunction(own)) return true;
   const value = new Proxy(own, {
-    apply: (_own, self, given) => {
-      const take = (): unknown => Reflect.apply(own, self, given);
-      return followed.by ? followed.by(take) : take();
-    },
+    apply: (_own, self, given) => followed.by(() => Reflect.apply(own, self, given)),
   });
   return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
 }

@@ -171,6 +171,25 @@ describe('a stream that a service gives to more than one', () => {
     expect(tree()).not.toContain('error');
   });
 
+  test.each([
+    ['', shared],
+    [', a generator', numbers],
+  ])('one around the other is inside both: a service that hands on what another one gives%s', async (_kind, make) => {
+    const outer = serve(serve(serve(make)));
+    expect(await valuesOf(withSession('conv-42', outer))).toEqual([0, 1, 2]);
+    for await (const _value of withSession('conv-42', outer)) break;
+    const nested = ['  invoke_agent service run.start', '    invoke_agent service run.start', '      SELECT'];
+    expect(tree().split('\n')).toEqual([
+      'invoke_agent service [session conv-42] run.start',
+      ...nested,
+      '      SELECT',
+      '      SELECT',
+      'invoke_agent service [session conv-42] run.start -> previous turn',
+      ...nested,
+    ]);
+    expect(tracing.diagnostics).toEqual([]);
+  });
+
   test('may have one iterator for all of them', async () => {
     const iterator = numbers();
     const stream = { [Symbol.asyncIterator]: () => iterator };

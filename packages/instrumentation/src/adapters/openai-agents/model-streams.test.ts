@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
+import { traceService } from '../../trace-service.ts';
 import { startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
 import { openaiAgents } from './index.ts';
 
@@ -95,6 +96,22 @@ describe('a stream', () => {
       `invoke_agent Guide [session conv-42] run.start (error ${type})`,
       `  chat test-model (error ${type})`,
     ]);
+  });
+
+  test('of a traced service that a model hands on says what it cost', async () => {
+    const service = traceService(await world.engine.provider.getModel('test-model'), { name: 'service' });
+    const model: Model = {
+      getResponse: (request) => service.getResponse(request),
+      getStreamedResponse: (request) => service.getStreamedResponse(request),
+    };
+    const runner = new Runner({ tracingDisabled: true });
+    const stream = await withSession('conv-42', () =>
+      runner.run(new Agent({ name: 'Guide', model }), '#long', { stream: true }),
+    );
+    await stream.completed;
+    expect(world.tracing.diagnostics).toEqual([]);
+    expect(chats()[0]!.attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 100 });
+    expect(world.tracing.capture).toPassChecks();
   });
 
   test('that nobody reads on is cancelled, and leaks its context to nobody', async () => {
@@ -348,7 +365,7 @@ describe('a stream that a tool takes from the model itself', () => {
     `);
     expect(world.tracing.diagnostics).toMatchInlineSnapshot(`
       [
-        "turnkeeper: openai-agents: a stream is frozen, or was given before: what it gives is not traced; give a new one",
+        "turnkeeper: openai-agents: a stream is frozen, or was given before: it is not traced; give a new one",
       ]
     `);
   });
