@@ -15,5 +15,5 @@ export function isSeenTwice({ base, engine, session: own }: Run, { target }: Att
 }
 
 function isExtended(target: object | undefined, by: object | undefined): boolean {
-  return target !== undefined && by !== undefined && Object.prototype.isPrototypeOf.call(target, by);
+  return !!target && !!by && Object.prototype.isPrototypeOf.call(target, by);
 }

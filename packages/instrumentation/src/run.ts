@@ -151,11 +151,8 @@ export class Run {
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
   #phase: RunPhase = 'pending';
-  /** What contexts ask the run for. */
-  readonly #now = {
-    phase: (): RunPhase => this.#phase,
-    traceId: (): string | undefined => this.#span?.spanContext().traceId,
-  };
+  readonly #phaseNow = (): RunPhase => this.#phase;
+  readonly #traceNow = (): string | undefined => this.#span?.spanContext().traceId;
   #span: Span | undefined;
   #usage: Usage | undefined;
   #hasOutput = false;
@@ -368,7 +365,17 @@ export class Run {
 
   #frame(kind: EnclosingRun['kind'], call?: CallId): Frame {
     const { id, engine, base, session } = this;
-    const run = { id, attachment: this.#attachment, session, engine, kind, call, base, ...this.#now };
+    const run = {
+      id,
+      attachment: this.#attachment,
+      session,
+      engine,
+      kind,
+      call,
+      phase: this.#phaseNow,
+      traceId: this.#traceNow,
+      base,
+    };
     return { session, run };
   }
 }

@@ -67,7 +67,7 @@ describe('the share of sessions that a SessionSampler keeps', () => {
       expect.objectContaining({ code: 'invalid-option' }),
     );
     expect(() => Reflect.construct(SessionSampler, [{ ratio }])).toThrow(
-      ratio === '0.5' ? 'not the text "0.5".' : `not ${ratio}.`,
+      ratio === '0.5' ? 'not "0.5".' : `not ${ratio}.`,
     );
   });
 });

@@ -33,7 +33,7 @@ export class SessionSampler {
   constructor(options: SessionSamplerOptions) {
     const ratio: unknown = options?.ratio;
     if (typeof ratio !== 'number' || !(ratio >= 0 && ratio <= 1)) {
-      const given = typeof ratio === 'string' ? `the text "${ratio}"` : String(ratio);
+      const given = typeof ratio === 'string' ? `"${ratio}"` : String(ratio);
       const message = `A SessionSampler needs a ratio from 0 to 1, not ${given}.`;
       throw new TurnkeeperError('invalid-option', message);
     }

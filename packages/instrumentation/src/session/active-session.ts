@@ -148,9 +148,10 @@ class FramedContext implements Context {
  * context since: a span as well, or a caller's, unless it is in the trace of what is over, below it.
  */
 export function aroundWhatIsOver(active: Context): Context {
-  let base = active;
   let frame = frameIn(active);
+  if (frame?.run?.phase() !== 'closed') return active;
   const traceId = trace.getSpanContext(active)?.traceId;
+  let base = active;
   let isBelow = false;
   while (frame?.run?.phase() === 'closed') {
     const { session, run }: Frame = frame;
@@ -159,7 +160,6 @@ export function aroundWhatIsOver(active: Context): Context {
     frame = frameIn(base);
     if (session !== run.session) frame = { session, run: frame?.run };
   }
-  if (base === active) return base;
   let outside = active.deleteValue(FRAME);
   const span = trace.getSpan(base);
   if (isBelow) outside = span ? trace.setSpan(outside, span) : trace.deleteSpan(outside);
