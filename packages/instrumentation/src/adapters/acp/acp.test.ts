@@ -249,6 +249,21 @@ describe('how a turn ends', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test('by the death of its agent, and no turn with another agent of the same client', async () => {
+    await using running = startAgent();
+    const app = permissive();
+    observe(acp, app);
+    const [dying, living] = [app.connect(running.stream).agent, app.connect(scriptedAgent()).agent];
+    const [first, second] = [await begin(dying), await begin(living)];
+    const waiting = withSession('conv-43', () => prompt(living, second, '#wait'));
+    await expect(withSession('conv-42', () => prompt(dying, first, '#die'))).rejects.toThrow('ACP connection closed');
+    const ended = () => tracing.capture.index.runs.map(({ session, root }) => [session, root.attributes['error.type']]);
+    expect(ended()).toEqual([['conv-42', 'connection_closed']]);
+    await living.notify('session/cancel', { sessionId: second });
+    await waiting;
+    expect(ended()).toContainEqual(['conv-43', 'cancelled']);
+  });
+
   test('with an error that nobody handles, which stays as quiet as the SDK wants it', async () => {
     const raised: unknown[] = [];
     const listener = (error: unknown): void => void raised.push(error);
