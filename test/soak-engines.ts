@@ -109,7 +109,8 @@ export async function openRivetDaemon(): Promise<AsyncDisposable & { readonly co
   };
   const daemon = await openRivet();
   const converse: Converse = async (conversation) => {
-    const sandbox = await SandboxAgent.connect({ baseUrl: daemon.url, token: 'loopback' });
+    // Not the daemon's own way, which keeps its clients until its end.
+    const sandbox = await SandboxAgent.connect({ baseUrl: daemon.url, token: daemon.token });
     const session = await sandbox.createSession({ id: `own-${conversation}`, agent: 'cursor', cwd: daemon.cwd });
     const prompt = (text: string): Promise<unknown> => withSession(conversation, () => session.prompt(say(text)));
     for (let round = 0; round < 5; round += 1) await prompt(round % 2 === 0 ? '#quicktool' : 'hello');

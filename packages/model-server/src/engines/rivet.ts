@@ -32,6 +32,8 @@ export interface RivetHome extends AsyncDisposable {
 export interface OpenRivet extends AsyncDisposable {
   readonly cwd: string;
   readonly url: string;
+  /** What its clients show. */
+  readonly token: string;
   readonly pid: number;
   /** A client of the daemon. `persist`: what it remembers beyond its own life; its memory by default. */
   connect(options?: { readonly persist?: SessionPersistDriver }): Promise<SandboxAgent>;
@@ -78,6 +80,7 @@ export async function openRivet(options: RivetOptions = {}): Promise<OpenRivet> 
   return {
     cwd: home.cwd,
     url,
+    token,
     pid: daemon.pid ?? 0,
     async connect({ persist } = {}) {
       const client = await SandboxAgent.connect({ baseUrl: url, token, ...(persist && { persist }) });
