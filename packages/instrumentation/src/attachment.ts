@@ -14,7 +14,6 @@ import type {
   Tap,
 } from './adapter.ts';
 import { Clock } from './clock.ts';
-import { isSeenTwice } from './enclosing.ts';
 import { followStream, type StreamDone } from './follow-stream.ts';
 import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import { Recent } from './kept.ts';
@@ -23,6 +22,7 @@ import { carrierFor } from './propagation/carriers.ts';
 import { Run, type Recorder } from './run.ts';
 import { RunTable } from './run-table.ts';
 import { say } from './say.ts';
+import { isSeenTwice } from './seen-twice.ts';
 import { activeContext, aroundWhatIsOver, frameIn, runInContext, type Attached } from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { isSessionId } from './session/session-id.ts';

@@ -37,7 +37,7 @@ export interface EnclosingRun {
   /** Pending until there is evidence of work; a call in the shadow of a closed run is not inside it. */
   readonly phase: () => RunPhase;
   /** In which all of its spans are; undefined while it has none. */
-  readonly traceId?: (() => string | undefined) | undefined;
+  readonly traceId: () => string | undefined;
   /** The context that the run was called in. */
   readonly base: Context;
 }
@@ -155,7 +155,7 @@ export function aroundWhatIsOver(active: Context): Context {
   let isBelow = false;
   while (frame?.run?.phase() === 'closed') {
     const { session, run }: Frame = frame;
-    isBelow ||= run.traceId?.() === traceId;
+    isBelow ||= run.traceId() === traceId;
     base = run.base;
     frame = frameIn(base);
     if (session !== run.session) frame = { session, run: frame?.run };

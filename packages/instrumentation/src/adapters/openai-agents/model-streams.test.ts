@@ -16,7 +16,7 @@ import { z } from 'zod';
 import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
 import { traceService } from '../../trace-service.ts';
-import { startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
+import { approvalOptions, startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
 import { openaiAgents } from './index.ts';
 
 let world: OpenAIWorld;
@@ -145,13 +145,7 @@ describe('a stream', () => {
   });
 
   test('that waits for a person ends its turn, and is gone on with in the next', async () => {
-    const lookup = tool({
-      name: 'weather',
-      description: 'The weather of a city',
-      parameters: z.object({ city: z.string() }),
-      needsApproval: true,
-      execute: async () => 'rain',
-    });
+    const lookup = tool({ ...approvalOptions, execute: async () => 'rain' });
     const patient = new Agent({ name: 'Guide', tools: [lookup] });
     const first = await withSession('conv-42', () => world.engine.runner.run(patient, '#weather', { stream: true }));
     await first.completed;
