@@ -6,6 +6,7 @@ import { check } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { modelReport } from '../report/html/model.ts';
 import { writePage } from '../report/html/page.ts';
+import { codeOf } from '../sources/bytes.ts';
 import { captureFiles } from '../sources/capture-files.ts';
 import { chooseRules } from './choose-rules.ts';
 import { readConfiguration } from './configuration.ts';
@@ -39,8 +40,7 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   try {
     writeFileSync(out, page);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new UsageError(`the report cannot be written to ${JSON.stringify(out)} (${code}).`);
+    throw new UsageError(`the report cannot be written to ${JSON.stringify(out)} (${codeOf(error) ?? String(error)}).`);
   }
   stdout.write(`${out}\n`);
   return 0;
