@@ -5,6 +5,12 @@ import { BasicTracerProvider, type Sampler, type SpanProcessor } from '@opentele
 import { createCapture, type LiveCapture } from '@turnkeeper/check';
 import { SessionSpanProcessor } from '../sdk/session-span-processor.ts';
 
+/**
+ * How far a span's times may stand from `Date.now()`, in milliseconds: the wall clock tells whole ones, and is followed
+ * only where it has gone further than one.
+ */
+export const CLOCKS_APART = 5;
+
 export interface TracingOptions {
   /** Without one, nothing carries the context from call to call. */
   readonly withContextManager?: boolean;
