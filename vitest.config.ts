@@ -1,7 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** What is waited for comes at once, but on a machine that has much else to do. Milliseconds. */
 const patience = { testTimeout: 20_000, hookTimeout: 20_000, expect: { poll: { timeout: 10_000 } } };
+
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   test: {
@@ -10,9 +13,19 @@ export default defineConfig({
         test: {
           name: 'packages',
           include: ['packages/*/src/**/*.test.ts'],
-          exclude: ['**/adapters/_template/**'],
+          exclude: ['**/adapters/_template/**', '**/*.pi-1.test.ts'],
           ...patience,
         },
+      },
+      {
+        // The same tests of Pi on its newest version, and those of what it has since.
+        resolve: {
+          alias: {
+            '@earendil-works/pi-coding-agent': pathOf('node_modules/pi-1-5/dist/bundle/index.js'),
+            '@turnkeeper/model-server/pi': pathOf('packages/model-server/src/engines/pi.ts'),
+          },
+        },
+        test: { name: 'pi 1', include: ['packages/instrumentation/src/adapters/pi/*.test.ts'], ...patience },
       },
       {
         test: {

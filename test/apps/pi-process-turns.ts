@@ -1,7 +1,7 @@
 /**
  * Turns of one real Pi in a process of its own, in its RPC mode, for tests that run it as a program. Arguments: the
- * platform's id, then prompts. What PI_IMPORT names is loaded into Pi's process; it is stopped when its turns have
- * arrived in the file that PI_TRACES names.
+ * platform's id, then prompts. PI_COMMAND is the script that is Pi; what PI_IMPORT names is loaded into its process; it
+ * is stopped when its turns have arrived in the file that PI_TRACES names.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,17 +15,17 @@ import { byMarker, startModelServer } from '@turnkeeper/model-server';
 import { preparePi } from '@turnkeeper/model-server/pi-process';
 
 const [conversation = '', ...prompts] = process.argv.slice(2);
-const { PI_IMPORT: imported = '', PI_TRACES: received = '' } = process.env;
+const { PI_COMMAND: cliPath = '', PI_IMPORT: imported = '', PI_TRACES: received = '' } = process.env;
 const turnsIn = (traces: string): number => traces.split('"invoke_agent pi"').length - 1;
 const home = await mkdtemp(join(tmpdir(), 'turnkeeper-pi-process-'));
 await using server = await startModelServer({
   script: byMarker({ '#bash': { toolCalls: [{ name: 'bash', arguments: { command: 'echo found' } }] } }, () => 'hello'),
 });
-const { command, env } = await preparePi(join(home, 'pi'), server.url);
+const { env } = await preparePi(join(home, 'pi'), server.url);
 await trace.getTracer('app').startActiveSpan('conversation', (span) =>
   withSession(conversation, async () => {
     const client = new RpcClient({
-      cliPath: command,
+      cliPath,
       cwd: home,
       env: {
         ...env,

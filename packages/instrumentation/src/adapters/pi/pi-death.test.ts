@@ -37,7 +37,9 @@ async function open(life: Life, { during, maxRetries = 0 }: Options = {}): Promi
 async function prompt({ converse }: Life, session: AgentSession, text: string): Promise<void> {
   await converse(() => session.prompt(text));
   const last = session.messages.findLast(({ role }) => role === 'assistant');
-  if (last && 'errorMessage' in last && last.errorMessage !== undefined) throw new Error(last.errorMessage);
+  if (!last || !('errorMessage' in last) || last.errorMessage === undefined) return;
+  // Since 1.0 the cause comes after it, with a port.
+  throw new Error(last.errorMessage.replace(/(?<=^(?:Connection error\.|terminated)): .*/, ''));
 }
 
 const sees = ['Error: Connection error.'];
