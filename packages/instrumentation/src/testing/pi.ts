@@ -25,6 +25,7 @@ function scriptAnswers(): ScriptFunction {
     {
       '#weather': { toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] },
       '#helper': { toolCalls: [{ name: 'helper', arguments: {} }] },
+      '#script': { toolCalls: [{ name: 'codemode', arguments: { code: 'return await tools.lookup({})' } }] },
       '#slow': { text: 'slow', delayMs: 200 },
       '#never': { text: 'never', ending: 'never' },
       '#bad': { status: 400, message: 'no such thing' },

@@ -22,6 +22,8 @@ export interface PiOptions {
   readonly id?: string;
   readonly tools?: readonly ToolDefinition[];
   readonly extensions?: readonly InlineExtension[];
+  /** Which tools of the extensions the model may call. */
+  readonly extensionTools?: readonly string[];
   /** The model's context, in tokens: with a small one, a turn or two make Pi compact. */
   readonly contextWindow?: number;
   readonly maxRetries?: number;
@@ -41,7 +43,7 @@ export async function openPi(options: PiOptions): Promise<OpenPi> {
   const agentDir = join(home, 'agent');
   const cwd = join(home, 'work');
   await Promise.all([mkdir(agentDir), mkdir(cwd)]);
-  const { contextWindow, maxRetries = 2, tools = [] } = options;
+  const { contextWindow, maxRetries = 2, tools = [], extensionTools = [] } = options;
   const modelsPath = join(agentDir, 'models.json');
   const models = [{ id: 'test-model', ...(contextWindow !== undefined && { contextWindow, maxTokens: 100 }) }];
   const provider = { baseUrl: `${options.url}/v1`, api: options.api ?? 'openai-completions', apiKey: 'none', models };
@@ -68,7 +70,7 @@ export async function openPi(options: PiOptions): Promise<OpenPi> {
         ...(sessionStartEvent && { sessionStartEvent }),
         model,
         thinkingLevel: 'off',
-        tools: tools.map(({ name }) => name),
+        tools: [...tools.map(({ name }) => name), ...extensionTools],
         customTools: [...tools],
       });
       return { ...created, services, diagnostics: services.diagnostics };

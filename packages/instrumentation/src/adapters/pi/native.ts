@@ -67,6 +67,8 @@ export type PiEvent =
       readonly type: 'tool_execution_start';
       readonly toolCallId: string;
       readonly toolName: string;
+      /** The call of the tool that calls this one, as tools do since 1.0. */
+      readonly parentToolCallId?: string | undefined;
       readonly args?: unknown;
     }
   | {
@@ -100,9 +102,10 @@ export function readEvent(value: unknown): PiEvent | undefined {
         : undefined;
     }
     case 'tool_execution_start': {
-      const { toolCallId, toolName, args } = value;
+      const { toolCallId, toolName, parentToolCallId, args } = value;
       if (typeof toolCallId !== 'string') return undefined;
-      return { type: 'tool_execution_start', toolCallId, toolName: text(toolName) ?? 'unknown', args };
+      const names = { toolName: text(toolName) ?? 'unknown', parentToolCallId: text(parentToolCallId) };
+      return { type: 'tool_execution_start', toolCallId, ...names, args };
     }
     case 'tool_execution_end': {
       const { toolCallId, isError, result } = value;
@@ -164,4 +167,9 @@ export function hostReader(): (model: unknown) => string {
     last = url;
     return host;
   };
+}
+
+/** What failed, by its class: its words may quote a user. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'error';
 }

@@ -1,6 +1,6 @@
 import type { AgentSession, ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import '@turnkeeper/check/vitest';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
 
@@ -109,6 +109,33 @@ describe('a run that', () => {
     `);
     expect(world.tracing.capture).toPassChecks();
     expect(observation.runs().map(({ turn }) => turn)).toEqual([1, 2, undefined, 3]);
+  });
+
+  test('compacts asks for the credentials that it would ask for unobserved', async () => {
+    const asked = async (isObserved: boolean): Promise<number> => {
+      const { session, runtime, observation } = await world.open();
+      if (!isObserved) observation.stop();
+      for (const text of ['one', 'two']) await session.prompt(text);
+      const getAuth = vi.spyOn(runtime.services.modelRuntime, 'getAuth');
+      await session.compact();
+      return getAuth.mock.calls.length;
+    };
+    expect(await asked(true)).toBe(await asked(false));
+  });
+
+  test('puts a stream function of its own in place while it is observed keeps it', async () => {
+    const { session, observation } = await world.open();
+    const { agent } = session;
+    const observed = agent.streamFunction;
+    const own: typeof observed = (...args) => observed(...args);
+    agent.streamFunction = own;
+    await withSession('conv-42', () => session.prompt('hello'));
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start
+        chat test-model"
+    `);
+    observation.stop();
+    expect(agent.streamFunction).toBe(own);
   });
 
   test('is started by a custom message is a turn too', async () => {

@@ -100,8 +100,8 @@ function translateEvent(place: PiPlace, event: PiEvent, state: PiState): readonl
     case 'tool_execution_start': {
       const run = ongoing(place, state);
       if (run === undefined) return NOTHING;
-      const { toolCallId, toolName, args } = event;
-      return [{ type: 'tool.start', run, call: toolCallId, callId: toolCallId, tool: toolName, input: () => args }];
+      const { toolCallId: call, toolName: tool, parentToolCallId: within, args } = event;
+      return [{ type: 'tool.start', run, call, callId: call, tool, within, input: () => args }];
     }
     case 'tool_execution_end': {
       const run = ongoing(place, state);

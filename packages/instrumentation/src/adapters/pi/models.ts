@@ -1,0 +1,98 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterSettled, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
+import { hostReader, isRecord, nameOf, readMessage, readModel, type PiNative, type PiSession } from './native.ts';
+import { isUnheard, placeOf } from './place.ts';
+
+/** Follows the calls of the session's model. */
+export interface ObservedModels {
+  /** The model that is answering has said something. */
+  readonly output: () => void;
+  readonly undo: () => void;
+}
+
+export function observeModels(session: PiSession, tap: Tap<PiNative>): ObservedModels {
+  const { agent } = session;
+  const hostOf = hostReader();
+  let calls = 0;
+  /** The call whose first output is still to come. */
+  let waiting: string | undefined;
+  // `streamFn` up to 0.79.
+  const member = 'streamFunction' in agent ? 'streamFunction' : 'streamFn';
+
+  const original: unknown = Reflect.get(agent, member);
+
+  const unwrap = wrapMethod(agent, member, (proceed, args) => {
+    const [model, input, options, ...rest] = args;
+    const send = (carrier: (to: Destination) => Carrier): unknown => {
+      const given = isRecord(options) ? options : {};
+      const headers = { ...carrier({ host: hostOf(model) }), ...(isRecord(given['headers']) ? given['headers'] : {}) };
+      return proceed(model, input, { ...given, headers }, ...rest);
+    };
+    waiting = undefined;
+    if (isUnheard(tap)) return tap.around({ kind: 'unheard' }, send);
+    const { id, provider } = readModel(model);
+    const call = `model-${++calls}`;
+    waiting = call;
+    const end = (message: unknown, failure?: { readonly error: unknown }): void =>
+      tap.deliver({
+        kind: 'model-end',
+        call,
+        message: failure ? undefined : readMessage(message),
+        failure: failure && nameOf(failure.error),
+      });
+    return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) =>
+      afterSettled(send(carrier), (stream, failure) => {
+        if (failure) end(undefined, failure);
+        else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
+      }),
+    );
+  });
+
+  const output = (): void => {
+    if (waiting === undefined) return;
+    tap.deliver({ kind: 'model-output', call: waiting });
+    waiting = undefined;
+  };
+  const unveil = unwrap && showOriginal(session, member, original);
+  return {
+    output,
+    undo() {
+      unwrap?.();
+      unveil?.();
+    },
+  };
+}
+
+/** Asks whose credentials the request for a summary needs. */
+const ASKS = '_getSummarizationRequestAuth';
+
+/**
+ * Pi knows by the very function that streams whether that has credentials of its own: with another one in its place, it
+ * would pass those that it finds itself. Whoever asks that sees the agent's own. Returns what ends it.
+ */
+function showOriginal(session: PiSession, member: string, original: unknown): (() => void) | undefined {
+  const { agent } = session;
+  const asking = new AsyncLocalStorage<true>();
+  const hook = wrapMethod(session, ASKS, (proceed, args) => asking.run(true, () => proceed(...args)));
+  if (!hook) return undefined;
+  const ours: unknown = Reflect.get(agent, member);
+  let current = ours;
+  Reflect.defineProperty(agent, member, {
+    get: () => (asking.getStore() && current === ours ? original : current),
+    set: (value: unknown) => {
+      current = value;
+    },
+    configurable: true,
+    enumerable: true,
+  });
+  return () => {
+    hook();
+    Reflect.defineProperty(agent, member, { value: current, configurable: true, enumerable: true, writable: true });
+  };
+}
+
+/** Pi's streams promise their last message. */
+async function resultOf(stream: unknown): Promise<unknown> {
+  if (!isRecord(stream) || typeof stream['result'] !== 'function') return undefined;
+  return await Reflect.apply(stream['result'], stream, []);
+}
