@@ -180,6 +180,22 @@ describe('runs', () => {
     expect(tracing.capture).toPassChecks();
   });
 
+  test.each([
+    [{ idleTimeoutMillis: Number.NaN }, 'idleTimeoutMillis is NaN, not a number from 1 on: 1800000 is used'],
+    [{ idleTimeoutMillis: 0 }, 'idleTimeoutMillis is 0, not a number from 1 on: 1800000 is used'],
+    [{ lateLimit: -1 }, 'lateLimit is -1, not a number from 0 on: 512 is used'],
+    [{ lateDeadlineMillis: Number.NaN }, 'lateDeadlineMillis is NaN, not a number from 0 on: 5000 is used'],
+  ])('under %j wait as they do without it, and a warning says so', (options, warning) => {
+    vi.useFakeTimers();
+    const { tap, say } = script(options);
+    tap.run('r', [], () => say({ type: 'run.start', run: 'r' }));
+    vi.advanceTimersByTime(4_000);
+    expect(tracing.capture.spans).toEqual([]);
+    say({ type: 'session.bind', run: 'r', id: 'conv-42' }, { type: 'run.end', run: 'r', outcome: ok });
+    expect(tree()).toBe('invoke_agent scripted [session conv-42] run.start');
+    expect(tracing.diagnostics).toEqual([`turnkeeper: ${warning}`]);
+  });
+
   test('past the bound close the oldest as abandoned', () => {
     const { say } = script();
     for (let run = 0; run <= 20_000; run++) say({ type: 'run.start', run: `r${run}`, session: 'own-1' });

@@ -73,10 +73,13 @@ export function settingsOf(
   const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
   const listeners = [new MetricsListener(providers.meter), events];
   const content = contentOption(options.content);
-  const {
-    lateLimit: limit = DEFAULT_LATE_LIMITS.limit,
-    lateDeadlineMillis: deadlineMillis = DEFAULT_LATE_LIMITS.deadlineMillis,
-  } = options;
+  const number = (name: NumberOption, standard: number, least = 0): number => {
+    const value = options[name] ?? standard;
+    if (value >= least) return value;
+    ledger().warnOnce(`${name} is ${value}, not a number from ${least} on: ${standard} is used`);
+    return standard;
+  };
+  const deadlineMillis = Math.min(number('lateDeadlineMillis', DEFAULT_LATE_LIMITS.deadlineMillis), LONGEST);
   return {
     recorder: options.stampOnly
       ? new StampRecorder({ ledger, listeners })
@@ -86,10 +89,12 @@ export function settingsOf(
     // A program without types may give one name alone.
     aliases: [options.alsoAs ?? []].flat(),
     environment: process.env['TURNKEEPER_SESSION_ID'],
-    idleTimeoutMillis: options.idleTimeoutMillis ?? IDLE_TIMEOUT,
-    late: { limit, deadlineMillis: Math.min(deadlineMillis, LONGEST) },
+    idleTimeoutMillis: number('idleTimeoutMillis', IDLE_TIMEOUT, 1),
+    late: { limit: number('lateLimit', DEFAULT_LATE_LIMITS.limit), deadlineMillis },
   };
 }
+
+type NumberOption = 'idleTimeoutMillis' | 'lateLimit' | 'lateDeadlineMillis';
 
 /** The tracer of the provider that is there at the time. The API's own follows what is registered behind it. */
 function tracerOf(provider: () => TracerProvider): () => Tracer {
