@@ -274,6 +274,9 @@ describe('how a turn ends', () => {
     const session = await begin(agent);
     void prompt(agent, session, '#fail');
     await expect.poll(() => tracing.capture.index.runs).toHaveLength(1);
+    const connection = app.connect(scriptedAgent());
+    void connection.agent.request('initialize', { protocolVersion: 1 });
+    connection.close();
     await wait(20);
     process.off('unhandledRejection', listener);
     expect(raised).toEqual([]);

@@ -74,9 +74,13 @@ function observeConnection({ client, owner, connection, id }: Seen, tap: Tap<Acp
   const undo = [
     wrapMethod(connection, 'sendRequest', (proceed, args) => {
       const [method, params, ...rest] = args;
-      if (method === 'initialize') return afterSettled(proceed(...args), (answer) => introduce(answer, id, tap));
+      if (method === 'initialize') {
+        return quietly((keep) => afterSettled(keep(proceed(...args)), (answer) => introduce(answer, id, tap)));
+      }
       if (method !== 'session/prompt') return proceed(...args);
-      return promptQuietly({ client, owner, id, params }, tap, (sent) => proceed(method, sent, ...rest));
+      return quietly((keep) =>
+        prompt({ client, owner, id, params }, tap, (sent) => keep(proceed(method, sent, ...rest))),
+      );
     }),
     // What the agent asks and says is handled in its turn, not where the connection was opened.
     wrapMethod(connection, receive, (proceed, args) => {
@@ -143,9 +147,9 @@ type Send = (params: unknown) => unknown;
  * The SDK takes care that its own promise never becomes an unhandled rejection: the caller gets that very promise, for
  * one derived from it would become one.
  */
-function promptQuietly(asked: Prompt, tap: Tap<AcpNative>, send: Send): unknown {
+function quietly(work: (keep: (response: unknown) => unknown) => unknown): unknown {
   let response: unknown;
-  const traced = prompt(asked, tap, (params) => (response = send(params)));
-  void Promise.resolve(traced).catch(() => {});
+  const derived = work((given) => (response = given));
+  void Promise.resolve(derived).catch(() => {});
   return response;
 }
