@@ -35,6 +35,7 @@ export interface FrontendClient extends Client {
   CloseSession(request: object, reply: Reply<object>): void;
   CreateTask(request: object, reply: Reply<FlameTask>): { cancel(): void };
   CreateTask(request: object, metadata: Metadata, reply: Reply<FlameTask>): void;
+  CreateTask(request: object, metadata: Metadata, options: object, reply: Reply<FlameTask>): void;
   GetTask(request: object, reply: Reply<FlameTask>): void;
   WatchTask(request: object, options?: object): AsyncIterable<FlameTask> & NodeJS.EventEmitter & { cancel(): void };
 }

@@ -182,6 +182,8 @@ function watch(method: FlameMethod, request: unknown, stream: unknown, tap: Tap<
 function withCarrier(metadata: unknown, carrier: Carrier): unknown {
   if (!isMetadata(metadata) || Object.keys(carrier).length === 0) return metadata;
   const copy = metadata.clone();
+  // gRPC's own copy lacks what the caller keeps on it for its interceptors, and does not send.
+  for (const [key, value] of Object.entries(metadata)) if (!Reflect.get(copy, key)) Reflect.set(copy, key, value);
   for (const [name, value] of Object.entries(carrier)) if (copy.get(name).length === 0) copy.set(name, value);
   return copy;
 }
