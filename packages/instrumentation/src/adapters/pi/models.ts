@@ -68,27 +68,34 @@ const ASKS = '_getSummarizationRequestAuth';
 
 /**
  * Pi knows by the very function that streams whether that has credentials of its own: with another one in its place, it
- * would pass those that it finds itself. Whoever asks that sees the agent's own. Returns what ends it.
+ * would pass those that it finds itself. Whoever asks that sees the agent's own. Only while somebody asks: mocks want
+ * methods that are plain properties. Returns what ends it.
  */
 function showOriginal(session: PiSession, member: string, original: unknown): (() => void) | undefined {
   const { agent } = session;
   const asking = new AsyncLocalStorage<true>();
-  const hook = wrapMethod(session, ASKS, (proceed, args) => asking.run(true, () => proceed(...args)));
-  if (!hook) return undefined;
   const ours: unknown = Reflect.get(agent, member);
+  let asks = 0;
   let current = ours;
-  Reflect.defineProperty(agent, member, {
-    get: () => (asking.getStore() && current === ours ? original : current),
-    set: (value: unknown) => {
-      current = value;
-    },
-    configurable: true,
-    enumerable: true,
+  const place = (now: PropertyDescriptor): void =>
+    void Reflect.defineProperty(agent, member, { ...now, configurable: true, enumerable: true });
+  const get = (): unknown => (asking.getStore() && current === ours ? original : current);
+  const set = (value: unknown): void => void (current = value);
+  return wrapMethod(session, ASKS, (proceed, args) => {
+    if (Reflect.get(agent, member) !== ours) return proceed(...args);
+    if (asks === 0) {
+      current = ours;
+      place({ get, set });
+    }
+    asks += 1;
+    return afterSettled(
+      asking.run(true, () => proceed(...args)),
+      () => {
+        asks -= 1;
+        if (asks === 0) place({ value: current, writable: true });
+      },
+    );
   });
-  return () => {
-    hook();
-    Reflect.defineProperty(agent, member, { value: current, configurable: true, enumerable: true, writable: true });
-  };
 }
 
 /** Pi's streams promise their last message. */

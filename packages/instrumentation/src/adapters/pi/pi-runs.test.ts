@@ -1,3 +1,4 @@
+import { mock } from 'node:test';
 import type { AgentSession, ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -136,6 +137,18 @@ describe('a run that', () => {
     `);
     observation.stop();
     expect(agent.streamFunction).toBe(own);
+  });
+
+  test('calls a stream function that a test has mocked', async () => {
+    const { session } = await world.open();
+    const mocked = mock.method(session.agent, 'streamFunction');
+    await withSession('conv-42', () => session.prompt('hello'));
+    mocked.mock.restore();
+    expect(mocked.mock.callCount()).toBe(1);
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start
+        chat test-model"
+    `);
   });
 
   test('is started by a custom message is a turn too', async () => {
