@@ -140,6 +140,22 @@ describe('the history of a session', () => {
     expect(session.acceptsRunContext).toBe(true);
   });
 
+  test('of a session that opted in is called with the context by a copy of it, too', async () => {
+    const store = new AwareStore('store-1');
+    const session = {
+      acceptsRunContext: true as const,
+      getSessionId: () => store.getSessionId(),
+      getItems: store.getItems.bind(store),
+      addItems: store.addItems.bind(store),
+      popItem: store.popItem.bind(store),
+      clearSession: store.clearSession.bind(store),
+    };
+    await world.engine.runner.run(guide, 'hello', { session });
+    store.calls.length = 0;
+    const { runContext } = await world.engine.runner.run(guide, 'hello', { session: { ...session } });
+    expect(store.calls.map(([, args]) => args.at(-1))).toEqual([runContext, runContext]);
+  });
+
   test('in a store that is frozen is not shown, and the run goes on', async () => {
     const session = Object.freeze(new RecordingStore('store-1'));
     const result = await world.engine.runner.run(guide, 'hello', { session });

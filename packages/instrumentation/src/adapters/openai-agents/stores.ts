@@ -101,7 +101,9 @@ function acceptWhile(owner: object, isLate: () => boolean): (() => void) | undef
     return isLate() || Reflect.get(original, ACCEPTS, this);
   };
   if (before?.configurable === false) return undefined;
-  if (!Reflect.defineProperty(owner, ACCEPTS, { get, set: setAcceptance, configurable: true, enumerable: false }))
+  // Who copies the session copies what it says, too.
+  const enumerable = before?.enumerable === true;
+  if (!Reflect.defineProperty(owner, ACCEPTS, { get, set: setAcceptance, configurable: true, enumerable }))
     return undefined;
   return () => {
     if (Object.getOwnPropertyDescriptor(owner, ACCEPTS)?.get !== get) return;
