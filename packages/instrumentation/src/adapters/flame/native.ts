@@ -101,6 +101,13 @@ export function methodsOf(client: object): { readonly name: string; readonly met
   );
 }
 
+/** What whoever goes through an object finds: programs make promises of all of a client's methods so. */
+export function listedIn(object: object): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const name in object) names.add(name);
+  return names;
+}
+
 /** Of `TaskSpec`: whose it is, and what is asked. */
 export function readCreation(request: unknown): { readonly session: string | undefined; readonly input: unknown } {
   const task = member(request, 'task');

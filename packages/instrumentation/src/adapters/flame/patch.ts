@@ -3,6 +3,7 @@ import {
   codeOf,
   isFrontend,
   isRecord,
+  listedIn,
   methodOf,
   methodsOf,
   readCreation,
@@ -79,8 +80,10 @@ export function attach(client: FlameClient, tap: Tap<FlameNative>): () => void {
     }
   };
 
+  const listed = listedIn(client);
   for (const { name, method } of methodsOf(client)) {
     undo.push(wrapMethod(client, name, (proceed, args) => call(method, args[0], () => proceed(...args))));
+    if (listed.has(name)) Reflect.defineProperty(client, name, { enumerable: true });
   }
   for (const name of REQUESTS) {
     undo.push(

@@ -5,6 +5,17 @@ import { called, realFlame, startFlameWorld, type FlameTask, type FlameWorld } f
 let world: FlameWorld;
 afterEach(() => world[Symbol.asyncDispose]());
 
+test.each([false, true])('a client’s methods are found by who goes through it (observed: %s)', async (isObserved) => {
+  world = await startFlameWorld({ isObserved });
+  const { client } = world;
+  const found: string[] = [];
+  for (const name in client) if (typeof Reflect.get(client, name) === 'function') found.push(name);
+  expect(found).toEqual(expect.arrayContaining(['CreateTask', 'createTask', 'WatchTask', 'CloseSession']));
+  expect(found).not.toContain('makeUnaryRequest');
+  world.observation?.stop();
+  expect(Object.keys(client)).toEqual([]);
+});
+
 test.skipIf(realFlame).each([false, true])(
   'interceptors find what the caller keeps on its metadata (observed: %s)',
   async (isObserved) => {
