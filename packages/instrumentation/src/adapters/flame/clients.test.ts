@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import { InterceptingCall, Metadata, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import { called, realFlame, startFlameWorld, type FlameTask, type FlameWorld } from '../../testing/flame.ts';
@@ -5,13 +6,22 @@ import { called, realFlame, startFlameWorld, type FlameTask, type FlameWorld } f
 let world: FlameWorld;
 afterEach(() => world[Symbol.asyncDispose]());
 
-test.each([false, true])('a client’s methods are found by who goes through it (observed: %s)', async (isObserved) => {
+test.each([false, true])('promises are made of all methods of a client (observed: %s)', async (isObserved) => {
   world = await startFlameWorld({ isObserved });
-  const { client } = world;
-  const found: string[] = [];
-  for (const name in client) if (typeof Reflect.get(client, name) === 'function') found.push(name);
-  expect(found).toEqual(expect.arrayContaining(['CreateTask', 'createTask', 'WatchTask', 'CloseSession']));
-  expect(found).not.toContain('makeUnaryRequest');
+  const { client, tracing } = world;
+  const promised = new Map<string, (request: object) => Promise<unknown>>();
+  for (const name in client) {
+    const method: unknown = Reflect.get(client, name);
+    if (typeof method === 'function') promised.set(name, promisify(method.bind(client)));
+  }
+  expect([...promised.keys()]).toEqual(
+    expect.arrayContaining(['CreateTask', 'createTask', 'WatchTask', 'CloseSession']),
+  );
+  const session = `conv-${process.pid}-${isObserved}`;
+  await world.open(session);
+  await promised.get('CreateTask')?.({ task: { session_id: session, input: Buffer.from('hello') } });
+  await promised.get('closeSession')?.({ session_id: session });
+  expect(tracing.capture.index.runs.map((run) => run.session)).toEqual(isObserved ? [session] : []);
   world.observation?.stop();
   expect(Object.keys(client)).toEqual([]);
 });
