@@ -129,7 +129,7 @@ export type CopilotEvent =
   | { readonly type: 'abort' }
   | { readonly type: 'idle'; readonly wasAborted: boolean };
 
-/** The session's id in a request of the runtime's. */
+/** The session's id in a session, or in a request of the runtime's. */
 export function sessionOf(params: unknown): string | undefined {
   return isRecord(params) ? text(params['sessionId']) : undefined;
 }
@@ -140,8 +140,7 @@ export function readConfig(value: unknown): {
   readonly isCloud: boolean;
   readonly provider: string | undefined;
 } {
-  if (!isRecord(value)) return { id: undefined, isCloud: false, provider: undefined };
-  const { sessionId, cloud, provider } = value;
+  const { sessionId, cloud, provider }: Record<string, unknown> = isRecord(value) ? value : {};
   return {
     id: text(sessionId),
     isCloud: cloud !== undefined && cloud !== null,

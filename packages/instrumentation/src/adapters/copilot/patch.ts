@@ -90,7 +90,7 @@ function observeOpening(
     const creation = id === undefined && isCloud ? early.expect() : undefined;
     // What follows runs in the caller's context: whoever opens a session is whose conversation it is.
     return afterSettled(proceed(), (session, failure) => {
-      const given = isRecord(session) ? text(session['sessionId']) : undefined;
+      const given = sessionOf(session);
       if (!failure && isRecord(session) && given !== undefined) {
         watch(session);
         opened(given);
@@ -143,7 +143,7 @@ function watchSession(
   tap: Tap<CopilotNative>,
   forget: () => void,
 ): ((() => void) | undefined)[] {
-  const id = (): string => text(Reflect.get(session, 'sessionId')) ?? '';
+  const id = (): string => sessionOf(session) ?? '';
   const send = wrapMethod(session, 'send', (proceed, args) => {
     const run = tap.mint();
     const options = isRecord(args[0]) ? args[0] : { prompt: args[0] };

@@ -14,10 +14,8 @@ function isSessions(value: unknown): value is ReadonlyMap<string, object> {
 /** Where a session's agent runs, if that is not a runtime of the program's own. */
 export function remoteOf(client: CopilotClient, isCloud: boolean, address: string | undefined): Remote | undefined {
   const place = readUrl(address);
-  const connection: unknown = Reflect.get(client, 'connectionConfig');
-  const isServer = isRecord(connection) && connection['kind'] === 'uri';
   if (isCloud && place) return { address: place.host, url: place.url };
-  if (!isServer) return place && { url: place.url };
+  if (!isServer(client)) return place && { url: place.url };
   return {
     address: text(Reflect.get(client, 'actualHost')),
     port: count(Reflect.get(client, 'runtimePort')),
@@ -30,9 +28,13 @@ export function tracesItself(client: CopilotClient): boolean {
   const options: unknown = Reflect.get(client, 'options');
   if (isRecord(options) && options['telemetry'] !== undefined) return true;
   const environment: unknown = Reflect.get(client, 'resolvedEnv');
+  return !isServer(client) && isRecord(environment) && environment['COPILOT_OTEL_ENABLED'] === 'true';
+}
+
+/** Whether the runtime is one elsewhere. */
+function isServer(client: CopilotClient): boolean {
   const connection: unknown = Reflect.get(client, 'connectionConfig');
-  const isOwn = !isRecord(connection) || connection['kind'] !== 'uri';
-  return isOwn && isRecord(environment) && environment['COPILOT_OTEL_ENABLED'] === 'true';
+  return isRecord(connection) && connection['kind'] === 'uri';
 }
 
 /** Of all that a propagator writes, what Copilot takes: it knows no baggage. */
