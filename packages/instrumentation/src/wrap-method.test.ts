@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { afterSettled, listenToMethod, methodWrapper, wrapMethod } from './wrap-method.ts';
 
 const diagnostics: unknown[] = [];
@@ -176,6 +176,17 @@ describe('who stands around a method', () => {
     const adder = new Adder(10);
     wrapMethod(adder, 'add', (proceed, [one], self) => [proceed(one, 0), self === adder]);
     expect(adder.add(1, 2)).toEqual([11, true]);
+  });
+
+  test('of a class calls what the class has by then, as where somebody mocks it', () => {
+    const [around, heard] = [new Adder(10), new Adder(20)];
+    wrapMethod(around, 'add', (proceed, args) => proceed(...args));
+    listenToMethod(heard, 'add', () => {});
+    const mock = vi.spyOn(Adder.prototype, 'add').mockReturnValue(0);
+    expect([around.add(1, 2), heard.add(1, 2)]).toEqual([0, 0]);
+    expect(mock.mock.contexts).toEqual([around, heard]);
+    mock.mockRestore();
+    expect([around.add(1, 2), heard.add(1, 2)]).toEqual([13, 23]);
   });
 
   test('by a class is one function for all objects of it', () => {

@@ -15,7 +15,7 @@ export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[],
  * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
  */
 export function wrapMethod(object: object, name: PropertyKey, around: Around): (() => void) | undefined {
-  return place(object, name, (original) => surround(original, around));
+  return place(object, name, (latest) => surround(latest, around));
 }
 
 /**
@@ -27,14 +27,14 @@ export function listenToMethod(
   name: string,
   listener: (args: readonly unknown[]) => void,
 ): (() => void) | undefined {
-  return place(object, name, (original) =>
-    inPlaceOf(original, (args, self) => {
+  return place(object, name, (latest) =>
+    inPlaceOf(latest(), (args, self) => {
       try {
         listener(args);
       } catch (error) {
         say('error', FAILED, error);
       }
-      return Reflect.apply(original, self, args);
+      return Reflect.apply(latest(), self, args);
     }),
   );
 }
@@ -45,19 +45,23 @@ export function listenToMethod(
  */
 export function methodWrapper(name: string, around: Around): (object: object) => (() => void) | undefined {
   const made = new WeakMap<Function, Function>();
-  const make = (original: Function): Function => {
-    const wrapped = made.get(original) ?? surround(original, around);
+  const make: Make = (latest) => {
+    const original = latest();
+    const wrapped = made.get(original) ?? surround(() => original, around);
     made.set(original, wrapped);
     return wrapped;
   };
   return (object) => place(object, name, make);
 }
 
-function place(object: object, name: PropertyKey, make: (original: Function) => Function): (() => void) | undefined {
+/** Makes what stands in place of a method: of the latest one, as what is inherited may be another by now, a mock perhaps. */
+type Make = (latest: () => Function) => Function;
+
+function place(object: object, name: PropertyKey, make: Make): (() => void) | undefined {
   const original: unknown = Reflect.get(object, name);
   if (typeof original !== 'function') return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);
-  const wrapped = make(original);
+  const wrapped = make(() => (own ? original : Reflect.get(Object.getPrototypeOf(object), name, object)));
   // What the object has itself is written, not defined anew: that is many times cheaper, and happens at each call of a tool.
   if (own?.writable === true && Reflect.set(object, name, wrapped)) {
     return () => void (Reflect.get(object, name) === wrapped && Reflect.set(object, name, original));
@@ -90,7 +94,7 @@ function isAround(value: unknown): value is Around {
   return isFunction(value);
 }
 
-function surround(original: Function, around: Around): Function {
+function surround(latest: () => Function, around: Around): Function {
   const call = (args: unknown[], self: unknown): unknown => {
     let isDone = false;
     let value: unknown;
@@ -98,7 +102,7 @@ function surround(original: Function, around: Around): Function {
     const proceed = (...given: unknown[]): unknown => {
       isDone = true;
       try {
-        return (value = Reflect.apply(original, self, given));
+        return (value = Reflect.apply(latest(), self, given));
       } catch (error) {
         failed = { error };
         throw error;
@@ -109,10 +113,10 @@ function surround(original: Function, around: Around): Function {
     } catch (error) {
       if (failed) throw failed.error;
       say('error', FAILED, error);
-      return isDone ? value : Reflect.apply(original, self, args);
+      return isDone ? value : Reflect.apply(latest(), self, args);
     }
   };
-  return inPlaceOf(original, call, around);
+  return inPlaceOf(latest(), call, around);
 }
 
 /** All but its calls is the original's: what others read of it, write on it, or make with `new`, now and later. */

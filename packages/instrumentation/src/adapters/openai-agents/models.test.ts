@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events';
-import { Agent, Runner, retryPolicies, type Model } from '@openai/agents';
+import { Agent, OpenAIResponsesModel, Runner, retryPolicies, Usage, type Model } from '@openai/agents';
 import { assistantMessage, modelError, modelResponse, ScriptedModel } from '@openai/agents/testing';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import '@turnkeeper/check/vitest';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { startOpenAIWorld, weather, type OpenAIWorld } from '../../testing/openai-agents.ts';
 
@@ -18,6 +18,16 @@ const agent = new Agent({ name: 'Guide', tools: [weather] });
 const chats = () => world.tracing.capture.spans.filter(({ name }) => name.startsWith('chat'));
 
 describe('a model call', () => {
+  test('goes to a mock of the model’s class, also on a model that has answered before', async () => {
+    await world.engine.runner.run(agent, 'hello');
+    const answer = { usage: new Usage(), output: [assistantMessage('mocked')] };
+    vi.spyOn(OpenAIResponsesModel.prototype, 'getResponse').mockResolvedValue(answer);
+    const { finalOutput } = await world.engine.runner.run(agent, 'hello').finally(() => vi.restoreAllMocks());
+    expect(finalOutput).toBe('mocked');
+    expect(world.server.requests).toHaveLength(1);
+    expect(chats()).toHaveLength(2);
+  });
+
   test.each(['responses', 'chat'] as const)(
     'over %s says what was asked, who answered, and what it cost',
     async (api) => {
