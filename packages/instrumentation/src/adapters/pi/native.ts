@@ -61,7 +61,7 @@ export interface PiPlace {
 
 /** The session events that say something about a run. */
 export type PiEvent =
-  | { readonly type: 'agent_start' }
+  | { readonly type: 'agent_start' | 'agent_end' }
   | { readonly type: 'message_end'; readonly message: PiMessage }
   | {
       readonly type: 'tool_execution_start';
@@ -92,9 +92,11 @@ export interface PiMessage {
 /** A session event as one of those above; undefined for all others. Called often: the cheap test comes first. */
 export function readEvent(value: unknown): PiEvent | undefined {
   if (!isRecord(value)) return undefined;
-  switch (value['type']) {
+  const { type } = value;
+  switch (type) {
     case 'agent_start':
-      return { type: 'agent_start' };
+    case 'agent_end':
+      return { type };
     case 'message_end': {
       const message = value['message'];
       return isRecord(message) && message['role'] === 'assistant'

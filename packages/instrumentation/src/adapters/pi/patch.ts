@@ -39,7 +39,7 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
     tap.guard(() => {
       const type = isRecord(value) ? value['type'] : undefined;
       if (type === 'message_update') return models.output();
-      const isBound = type === 'agent_start' || type === 'agent_settled';
+      const isBound = type === 'agent_start' || type === 'agent_end' || type === 'agent_settled';
       if (!isBound && isUnheard(tap)) return;
       if (type === 'turn_start') return tools.look();
       const event = readEvent(value);

@@ -163,6 +163,22 @@ describe('a run that', () => {
     expect(world.tracing.capture).toPassChecks();
   });
 
+  test('is asked of the agent itself ends with its work, and the next is its caller’s', async () => {
+    const { session } = await world.open();
+    await withSession('conv-42', () => session.agent.prompt('#weather'));
+    await withSession('conv-43', () => session.prompt('hello'));
+    expect(tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [session conv-42] run.start
+        chat test-model
+        execute_tool weather
+          SELECT weather
+        chat test-model
+      invoke_agent pi [session conv-43] run.start
+        chat test-model"
+    `);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
   test('is queued when another settles starts where that one did', async () => {
     const { session } = await world.open();
     let queued: Promise<void> | undefined;

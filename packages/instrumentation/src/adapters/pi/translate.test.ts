@@ -24,6 +24,20 @@ describe('the shapes of other versions', () => {
     expect(events.at(-1)).toMatchObject({ type: 'run.end', outcome: { kind: 'ok' } });
   });
 
+  test('up to 0.79 nothing settles: a run that is not known as its caller’s ends when the call returns', () => {
+    const place = { fresh: 'fresh' };
+    const apart = natives.map((native): PiNative => {
+      if (isSettled(native)) return { kind: 'event', place, event: { type: 'agent_end' } };
+      return native.kind === 'event' || native.kind === 'model' ? { ...native, place } : native;
+    });
+    const events = eventsOf([...apart, { kind: 'event', place: { fresh: 'again' }, event: { type: 'agent_start' } }]);
+    expect(events.filter(({ type }) => type.startsWith('run.'))).toMatchObject([
+      { type: 'run.start', run: 'fresh' },
+      { type: 'run.end', run: 'fresh', outcome: { kind: 'ok' } },
+      { type: 'run.start', run: 'again' },
+    ]);
+  });
+
   test('since 1.5 the settling says whether the user stopped it', () => {
     const aborted = natives.map((native): PiNative =>
       native.kind === 'event' && isSettled(native)

@@ -20,10 +20,12 @@ export interface PiState {
   readonly calls: Map<string, RunId>;
   /** The turn that is going on. */
   current: RunId | undefined;
+  /** Whether the agent works: it may go on in the same turn. */
+  isAtWork: boolean;
 }
 
 export function start(): PiState {
-  return { runs: new Map(), calls: new Map(), current: undefined };
+  return { runs: new Map(), calls: new Map(), current: undefined, isAtWork: false };
 }
 
 /** Upkeep is no turn of the conversation. */
@@ -41,11 +43,14 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
       return NOTHING;
     }
     case 'returned':
-      return end(
-        native.run,
-        state,
-        native.failure === undefined ? undefined : failed(native.failure, state.runs.get(native.run)),
-      );
+      return [
+        ...end(
+          native.run,
+          state,
+          native.failure === undefined ? undefined : failed(native.failure, state.runs.get(native.run)),
+        ),
+        ...endUncalled(state),
+      ];
     case 'event':
       return translateEvent(native.place, native.event, state);
     case 'model': {
@@ -91,7 +96,11 @@ export function scope(native: PiNative, state: PiState): Scope | undefined {
 function translateEvent(place: PiPlace, event: PiEvent, state: PiState): readonly RunEvent[] {
   switch (event.type) {
     case 'agent_start':
+      state.isAtWork = true;
       return begin(ownerOf(place, state, 'event'), state);
+    case 'agent_end':
+      state.isAtWork = false;
+      return endUncalled(state);
     case 'message_end': {
       const run = state.runs.get(ongoing(place, state) ?? '');
       if (run) run.last = event.message;
@@ -181,6 +190,13 @@ function end(id: RunId, state: PiState, outcome?: Outcome): readonly RunEvent[] 
   if (state.current === id) state.current = undefined;
   if (!run.hasBegun) return NOTHING;
   return [{ type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last, run), output: () => run.last?.content }];
+}
+
+/** A turn that nobody called ends with its agent's work, unless a call that is still open may have started it. */
+function endUncalled(state: PiState): readonly RunEvent[] {
+  const { current, isAtWork, runs } = state;
+  if (current === undefined || isAtWork || runs.get(current)?.via !== 'event' || runs.size > 1) return NOTHING;
+  return end(current, state);
 }
 
 function outcomeOf(message: PiMessage | undefined, run: PiRun | undefined): Outcome {
