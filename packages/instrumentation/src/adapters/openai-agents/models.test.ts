@@ -79,6 +79,18 @@ describe('a model call', () => {
     expect(chats()[0]?.attributes['gen_ai.response.finish_reasons']).toEqual(['length']);
   });
 
+  test.each([
+    ['max_output_tokens', 'length'],
+    ['content_filter', 'content_filter'],
+  ])('that ended for %s says so where the SDK lets it pass, as up to 0.17 over Responses', async (reason, finish) => {
+    const providerData = { status: 'incomplete', incomplete_details: { reason } };
+    const model = new ScriptedModel([
+      modelResponse({ output: [assistantMessage('too long')], usage: new Usage(), providerData }),
+    ]);
+    await new Runner().run(new Agent({ name: 'Guide', model }), 'hello');
+    expect(chats()[0]?.attributes['gen_ai.response.finish_reasons']).toEqual([finish]);
+  });
+
   test('of a model of the application’s own is one too, with what it tells', async () => {
     const model = new ScriptedModel([[assistantMessage('hello')]]);
     await withSession('conv-42', () => new Runner().run(new Agent({ name: 'Guide', model }), 'hello'));

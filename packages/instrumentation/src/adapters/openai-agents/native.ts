@@ -263,12 +263,14 @@ function detail(details: unknown, name: string): number | undefined {
 const FINISH: Readonly<Record<string, string>> = {
   tool_calls: 'tool_call',
   function_call: 'tool_call',
+  max_output_tokens: 'length',
 };
 
-/** Chat Completions say why they stopped. Responses that did not complete are errors in this SDK. */
+/** Chat Completions say why they stopped, Responses why they did not complete: since 0.18 those are errors in this SDK. */
 function readFinish(raw: Record<string, unknown> | undefined, output: unknown): string | undefined {
   const choices = raw?.['choices'];
-  const said = Array.isArray(choices) ? text(recordOf(choices[0])?.['finish_reason']) : undefined;
+  const choice = Array.isArray(choices) ? recordOf(choices[0])?.['finish_reason'] : undefined;
+  const said = text(choice) ?? text(recordIn(raw, 'incomplete_details')?.['reason']);
   if (said !== undefined) return FINISH[said] ?? said;
   if (raw?.['status'] !== 'completed') return undefined;
   const calls = Array.isArray(output) && output.some((item) => recordOf(item)?.['type'] === 'function_call');

@@ -69,6 +69,14 @@ describe('a tool', () => {
     `);
   });
 
+  test('that answers for its error as the SDK does up to 0.18 is an error', async () => {
+    const errorFunction = (_context: unknown, error: unknown) =>
+      `An error occurred while running the tool. Please try again. Error: ${String(error)}`;
+    const lookup = tool({ ...described, errorFunction, execute: async () => 'never' });
+    await withSession('conv-42', () => new Runner().run(mistaken(lookup), 'hello'));
+    expect(world.tracing.capture.tree()).toContain('execute_tool weather (error tool_error)');
+  });
+
   test('that throws, and may, fails the run in its own words and both spans by their name', async () => {
     const broken = tool({
       ...described,

@@ -18,7 +18,7 @@ interface Invocation {
   failure?: Outcome;
 }
 
-/** What a tool answers for itself when its work has thrown, unless it has an `errorFunction`. */
+/** What a tool answers for itself when its work has thrown, unless it has an `errorFunction`. Up to 0.18 the error follows. */
 const FAILED = 'An error occurred while running the tool. Please try again.';
 
 export function observeTools(tap: OpenAITap): ObservedTools {
@@ -67,7 +67,7 @@ function invocationPlacer(tap: OpenAITap): (tool: unknown, invocation: Invocatio
         () => proceed(...args),
         (value, failure) => {
           if (failure) invocation.failure = readFailure(failure.error, invocation.signal);
-          else if (value === FAILED) invocation.failure = { kind: 'error', type: 'tool_error' };
+          else if (text(value)?.startsWith(FAILED)) invocation.failure = { kind: 'error', type: 'tool_error' };
         },
       ),
     );
