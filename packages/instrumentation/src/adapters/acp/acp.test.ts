@@ -352,6 +352,32 @@ describe('a client of the older API', () => {
     );
   });
 
+  test('0.22, whose connection throws once it is closed: the turn ends, and the caller gets what it throws', async () => {
+    await using running = startAgent();
+    const connection = new acp026.ClientSideConnection(
+      () => ({
+        requestPermission: async () => ({ outcome: { outcome: 'cancelled' as const } }),
+        sessionUpdate: async () => {},
+      }),
+      running.stream,
+    );
+    const inner = connection['connection'];
+    const { sendRequest } = inner;
+    const throwing: typeof sendRequest = function (this: typeof inner, ...args: Parameters<typeof sendRequest>) {
+      connection.signal.throwIfAborted();
+      return Reflect.apply(sendRequest, this, args);
+    };
+    inner.sendRequest = throwing;
+    observe(acp, connection);
+    await connection.initialize({ protocolVersion: 1 });
+    const { sessionId } = await connection.newSession({ cwd: '/', mcpServers: [] });
+    running.process.kill();
+    await connection.closed;
+    const late = withSession('conv-42', async () => connection.prompt({ sessionId, prompt: say('hello?') }));
+    await expect(late).rejects.toBe(connection.signal.reason);
+    expect(tracing.capture.tree()).toBe('invoke_agent scripted [session conv-42] run.start (error connection_closed)');
+  });
+
   test('0.16, which hides its connection: turns without tools, and their end when the agent dies', async () => {
     await using running = startAgent();
     const connection = new acp016.ClientSideConnection(

@@ -111,7 +111,7 @@ function introduce(answer: unknown, connection: ConnectionId, tap: Tap<AcpNative
   if (name !== undefined) tap.deliver({ kind: 'agent', connection, name });
 }
 
-/** A connection that ends answers nothing any more; up to 0.19, its prompts stay without an answer for good. */
+/** A connection that ends answers nothing any more; in the oldest versions, its prompts stay without an answer for good. */
 function onClosed(owner: object, closed: () => void): () => void {
   const signal = readSignal(owner);
   signal?.addEventListener('abort', closed, { once: true });
@@ -132,11 +132,14 @@ function prompt({ client, owner, id, params }: Prompt, tap: Tap<AcpNative>, send
   const run = tap.mint();
   return tap.run(run, [client], () =>
     tap.around({ kind: 'prompt', run, connection: id, session, input }, (carrier) => {
-      const sent = send(withMeta(params, carrier('peer')));
-      if (readSignal(owner)?.aborted) tap.deliver({ kind: 'closed', connection: id });
-      return afterSettled(sent, (value, failure) =>
-        tap.deliver({ kind: 'answered', run, at: tap.now(), answer: readAnswer(value, failure) }),
-      );
+      try {
+        return afterSettled(send(withMeta(params, carrier('peer'))), (value, failure) =>
+          tap.deliver({ kind: 'answered', run, at: tap.now(), answer: readAnswer(value, failure) }),
+        );
+      } finally {
+        // From 0.19.2 to 0.22 a closed connection throws.
+        if (readSignal(owner)?.aborted) tap.deliver({ kind: 'closed', connection: id });
+      }
     }),
   );
 }
