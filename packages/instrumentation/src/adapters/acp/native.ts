@@ -64,7 +64,7 @@ export function readAgent(value: unknown): string | undefined {
   return text(recordOf(recordOf(value)['agentInfo'])['name']);
 }
 
-/** The JSON-RPC connection inside what the SDK gives: private in TypeScript only, and in up to 0.19 for good. */
+/** The JSON-RPC connection inside what the SDK gives: private in TypeScript only, and in up to 0.19.0 for good. */
 export function readConnection(owner: unknown): object | undefined {
   const connection = recordOf(owner)['connection'];
   return isRecord(connection) && typeof connection['sendRequest'] === 'function' ? connection : undefined;
