@@ -30,6 +30,7 @@ function scriptAnswers(): ScriptFunction {
       '#never': { text: 'never', ending: 'never' },
       '#bad': { status: 400, message: 'no such thing' },
       '#overloaded': [{ status: 503, message: 'overloaded' }, 'better now'],
+      '#unsummed': ['an answer', { status: 400, message: 'no such thing' }],
       '#broken': { status: 503, message: 'overloaded' },
     },
     (request) => request.toolResults.at(-1)?.text ?? `echo: ${request.lastUserText}`,

@@ -17,6 +17,38 @@ function eventsOf(given: readonly PiNative[]): RunEvent[] {
 
 const isSettled = (native: PiNative): boolean => native.kind === 'event' && native.event.type === 'agent_settled';
 
+test.each([
+  ['503 overloaded', '503'],
+  ['Error (429): slow down', '429'],
+  ['400000 tokens are too many', 'provider_error'],
+  [
+    'the status was, after so many words that somebody may have said them, at the end of it all (400)',
+    'provider_error',
+  ],
+  [undefined, 'provider_error'],
+])('what went wrong is the status that the words begin with: %s', (words, type) => {
+  const failed = natives.map((native): PiNative =>
+    native.kind === 'event' && native.event.type === 'message_end'
+      ? { ...native, event: { type: 'message_end', message: { stopReason: 'error', errorMessage: words } } }
+      : native,
+  );
+  expect(eventsOf(failed).at(-1)).toMatchObject({ type: 'run.end', outcome: { kind: 'error', type } });
+});
+
+test.each([
+  [{ input: 7 }, { input: 7, output: undefined }],
+  [
+    { output: 7, cacheRead: 3 },
+    { input: 3, output: 7, cacheRead: 3 },
+  ],
+  [
+    { input: 7, output: 1, cacheRead: 3, cacheWrite: 2 },
+    { input: 12, output: 1, cacheRead: 3, cacheWrite: 2 },
+  ],
+])('cached tokens count as input, and one side of the usage is enough: %j', (usage, read) => {
+  expect(readMessage({ usage }).usage).toMatchObject(read);
+});
+
 describe('the shapes of other versions', () => {
   test('up to 0.79 nothing settles: the run ends when the call returns', () => {
     const events = eventsOf(natives.filter((native) => !isSettled(native)));
@@ -67,6 +99,7 @@ describe('the shapes of other versions', () => {
     ]) {
       expect(readEvent(odd)).toBeUndefined();
     }
+    expect(readMessage({ model: 'asked', responseModel: 'answered' }).model).toBe('answered');
     expect(readMessage({ usage: { input: Number.NaN, output: 'many' }, stopReason: 7 })).toMatchObject({
       usage: undefined,
       stopReason: undefined,

@@ -9,7 +9,7 @@ interface PiRun {
   hasBegun: boolean;
   /** Somebody has stopped it: what fails from then on was cancelled, whatever Pi calls it. */
   isAborted: boolean;
-  /** The assistant's last message: it says how the run went, for `prompt()` resolves in any case. */
+  /** The assistant's last message, of upkeep the model's: it says how the run went, for `prompt()` resolves in any case. */
   last: PiMessage | undefined;
 }
 
@@ -139,12 +139,7 @@ function ongoing({ run }: PiPlace, state: PiState): RunId | undefined {
 function ownerOf(place: PiPlace, state: PiState, via: 'event' | 'model'): RunId | undefined {
   const { run, fresh, session, provider } = place;
   const called = run === undefined ? undefined : state.runs.get(run);
-  if (
-    run !== undefined &&
-    called &&
-    (called.hasBegun || state.current === undefined || TASKS[called.via] !== undefined)
-  )
-    return run;
+  if (run !== undefined && called && (state.current === undefined || TASKS[called.via] !== undefined)) return run;
   if (state.current !== undefined || fresh === undefined) return state.current;
   state.runs.set(fresh, { via, session, provider, hasBegun: false, isAborted: false, last: undefined });
   return fresh;
@@ -166,7 +161,8 @@ function endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiSta
   if (id === undefined) return NOTHING;
   state.calls.delete(call);
   const run = state.runs.get(id);
-  if (run && message) run.last = message;
+  // Upkeep has no messages of its own. What a turn asks beside its own work, such as a summary, is no answer of its.
+  if (run && message && TASKS[run.via] !== undefined) run.last = message;
   const outcome = failure === undefined ? outcomeOf(message, run) : failed(failure, run);
   const ended: RunEvent = {
     type: 'model.end',

@@ -1,0 +1,49 @@
+import { openPi } from '@turnkeeper/model-server/pi';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { observe } from '../../observe.ts';
+import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
+import { pi } from './index.ts';
+
+let world: PiWorld;
+beforeEach(async () => {
+  world = await startPiWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+test('what the program sends along with a model call is sent, and its own trace context stays what it is', async () => {
+  await using running = await openPi({ url: world.server.url, api: 'openai-responses' });
+  const { session } = running;
+  const traceparent = '00-11111111111111111111111111111111-2222222222222222-01';
+  observe(pi, session);
+  const observed = session.agent.streamFunction;
+  session.agent.streamFunction = (model, context, options) =>
+    observed(model, context, { ...options, headers: { ...options?.headers, traceparent, 'x-shop': '7' } });
+  await session.prompt('hello');
+  expect(world.server.requests[0]?.headers).toMatchObject({ traceparent, 'x-shop': '7' });
+  expect(world.tracing.capture.tree()).toContain('chat test-model');
+});
+
+test('a stream function that rejects is an error of its model call, by its name', async () => {
+  await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+  const { session } = running;
+  session.agent.streamFunction = () => Promise.reject(new TypeError('no such model'));
+  observe(pi, session);
+  await session.prompt('hello');
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session pi-own] run.start (error provider_error)
+      chat test-model (error TypeError)"
+  `);
+});
+
+test('a tool is hooked once, however many turns there are, and is as it was when the observation stops', async () => {
+  const { session, observation } = await world.open();
+  const execute = (): unknown => session.agent.state.tools.find(({ name }) => name === 'weather')?.execute;
+  const own = execute();
+  await session.prompt('#weather');
+  const hooked = execute();
+  expect(hooked).not.toBe(own);
+  await session.prompt('#weather');
+  expect(execute()).toBe(hooked);
+  observation.stop();
+  expect(execute()).toBe(own);
+});

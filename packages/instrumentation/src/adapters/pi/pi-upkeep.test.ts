@@ -1,0 +1,106 @@
+import type { AgentSession } from '@earendil-works/pi-coding-agent';
+import '@turnkeeper/check/vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { withSession } from '../../session/active-session.ts';
+import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
+
+let world: PiWorld;
+beforeEach(async () => {
+  world = await startPiWorld();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+test('a turn has its own answer and its own end, whatever becomes of the summary that Pi makes behind it', async () => {
+  const { session } = await world.open({ contextWindow: 115 }, { content: 'all' });
+  await session.prompt('#unsummed');
+  expect(session.getLastAssistantText()).toBe('an answer');
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session pi-own] run.start
+      chat test-model
+      chat test-model (error 400)"
+  `);
+  await session.prompt('hello');
+  const answers = world.tracing.capture.index.runs.map(({ root }) => root.attributes['gen_ai.output.messages']);
+  expect(answers).toEqual(['[{"type":"text","text":"an answer"}]', '[{"type":"text","text":"echo: hello"}]']);
+});
+
+test('the summary of a branch that is left is upkeep: a root of its own, no turn, no link', async () => {
+  const { session, observation } = await world.open();
+  for (const text of ['one', 'two']) await withSession('conv-42', () => session.prompt(text));
+  const [first] = session.getUserMessagesForForking();
+  await withSession('conv-42', () => session.navigateTree(first!.entryId, { summarize: true }));
+  await withSession('conv-42', () => session.prompt('three'));
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start
+      chat test-model
+    invoke_agent pi [session conv-42] run.start -> previous turn
+      chat test-model
+    summarize_branch pi [session conv-42] run.start
+      chat test-model
+    invoke_agent pi [session conv-42] run.start -> previous turn
+      chat test-model"
+  `);
+  expect(world.tracing.capture).toPassChecks();
+  expect(observation.runs().map(({ turn }) => turn)).toEqual([1, 2, undefined, 3]);
+});
+
+type TranscriptContext = Parameters<AgentSession['agent']['streamFunction']>[1];
+
+/** Asks the session’s model beside its turns. */
+async function ask({ agent, model }: AgentSession, content: string): Promise<void> {
+  const context = { messages: [{ role: 'user', content, timestamp: 0 }] } as TranscriptContext;
+  const stream = await agent.streamFunction(model!, context, { apiKey: 'none' });
+  await stream.result();
+}
+
+test('a model call that nobody has asked Pi for is upkeep, and over with it', async () => {
+  const { session, observation } = await world.open();
+  await withSession('conv-42', () => session.prompt('hello'));
+  await withSession('conv-42', () => ask(session, 'a title, please'));
+  await withSession('conv-42', () => session.prompt('thanks'));
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start
+      chat test-model
+    upkeep pi [session conv-42] run.start
+      chat test-model
+    invoke_agent pi [session conv-42] run.start -> previous turn
+      chat test-model"
+  `);
+  expect(world.tracing.capture).toPassChecks();
+  expect(observation.runs().map(({ turn }) => turn)).toEqual([1, undefined, 2]);
+});
+
+test('upkeep that the provider refuses has failed as its model call has', async () => {
+  const { session } = await world.open();
+  await ask(session, '#bad');
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "upkeep pi [session pi-own] run.start (error 400)
+      chat test-model (error 400)"
+  `);
+});
+
+test('upkeep and a turn at the same time keep what is theirs', async () => {
+  const asked: Promise<void>[] = [];
+  const waiting = {
+    name: 'weather',
+    label: 'Weather',
+    description: 'Waits for what was asked beside the turn',
+    parameters: { type: 'object', properties: {} },
+    execute: async () => {
+      await Promise.all(asked);
+      return { content: [], details: undefined };
+    },
+  };
+  const { session } = await world.open({ tools: [waiting] });
+  asked.push(withSession('conv-7', () => ask(session, '#slow')));
+  await expect.poll(() => world.server.requests).toHaveLength(1);
+  await withSession('conv-42', () => session.prompt('#weather'));
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "upkeep pi [session conv-7] run.start
+      chat test-model
+    invoke_agent pi [session conv-42] run.start
+      chat test-model
+      execute_tool weather
+      chat test-model"
+  `);
+});
