@@ -65,6 +65,23 @@ describe('a turn is forgotten', () => {
   });
 });
 
+test.each([
+  [ok, ['tool.end', 'run.end']],
+  [{ failure: '-32603' }, ['run.end']],
+])(
+  'a tool that is open when the turn’s time is up has ended with it, unless the turn has failed: %j',
+  (answer, ends) => {
+    const state = start();
+    const tool = { id: 'call', isUpdate: false, name: 'read' };
+    play(state, [
+      ...sent('a', '1'),
+      { kind: 'update', connection: 1, agentSession: 'agent', update: { kind: 'tool', tool } },
+      { kind: 'settled', run: 'a', at, answer },
+    ]);
+    expect(play(state, [{ kind: 'expired', run: 'a' }])).toEqual(ends);
+  },
+);
+
 describe('an update', () => {
   const tool = (id: string, isUpdate: boolean, where = { connection: 1, agentSession: 'agent' }): RivetNative => ({
     kind: 'update',
