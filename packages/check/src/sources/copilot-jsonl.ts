@@ -21,7 +21,8 @@ export function isCopilotRecord(record: JsonRecord): boolean {
  * @throws InputError for a span without ids, NestingError for an attribute that goes too deep.
  */
 export function captureCopilotRecord(record: JsonRecord, place: Place, order: number): Batch {
-  requireShallow(record);
+  // The record is around the attributes: what they have inside of them counts from there.
+  requireShallow(record, -1);
   return {
     spans: record['type'] === 'span' ? [captureSpan(record, place, order)] : [],
     logs: [],

@@ -214,9 +214,9 @@ ${json}`,
 
   it.each(['lists', 'maps'] as const)('reads attributes of many %s inside of one another, to a limit', async (kind) => {
     const [open, close] = kind === 'lists' ? ['[', ']'] : ['{"k":', '}'];
-    for (const [, content] of nested(90, kind)) {
+    for (const [, content] of nested(100, kind)) {
       const { spans } = await captureFiles([write(content)]);
-      expect(JSON.stringify(spans[0]?.attributes['deep'])).toBe(`${open.repeat(90)}"a"${close.repeat(90)}`);
+      expect(JSON.stringify(spans[0]?.attributes['deep'])).toBe(`${open.repeat(100)}"a"${close.repeat(100)}`);
     }
     for (const [format, content] of [...nested(101, kind), ...nested(10_000, kind)]) {
       const file = write(content);

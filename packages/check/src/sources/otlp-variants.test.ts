@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from '../testing/folder.ts';
+import { captureFiles } from './capture-files.ts';
+
+const directory = temporaryFolder();
+let files = 0;
+
+function write(content: string | Uint8Array): string {
+  const file = join(directory, `traces-${(files += 1)}`);
+  writeFileSync(file, content);
+  return file;
+}
+
+const read = (...requests: readonly object[]) =>
+  captureFiles([write(requests.map((request) => JSON.stringify(request)).join('\n'))]);
+
+const ids = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
+const attribute = (key: string, value: object) => ({ key, value });
+const resource = { attributes: [attribute('service.name', { stringValue: 'shop' })] };
+const request = (...spans: readonly object[]) => ({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
+
+it('reads spans as they were written before scopes had that name', async () => {
+  const { spans } = await read({ resourceSpans: [{ resource, instrumentationLibrarySpans: [{ spans: [ids] }] }] });
+  expect(spans).toMatchObject([{ ...ids, resource: { 'service.name': 'shop' } }]);
+});
+
+it('passes over profiles', async () => {
+  const { spans } = await read({ resourceProfiles: [] }, request(ids));
+  expect(spans).toHaveLength(1);
+});
+
+it.each(['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'])(
+  'reads the series of a metric that is a %s',
+  async (kind) => {
+    const dataPoints = [{ attributes: [attribute('session.id', { stringValue: 'conv-42' })] }];
+    const metrics = [{ name: 'tokens', [kind]: { dataPoints } }];
+    const { index } = await read({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }, request(ids));
+    expect(index.metrics.map(({ series }) => series.map((one) => ({ ...one })))).toEqual([
+      [{ 'session.id': 'conv-42' }],
+    ]);
+  },
+);
+
+it('knows of a log event which span it is of, and what made it', async () => {
+  const logRecords = [{ eventName: 'session.start', ...ids }];
+  const { index } = await read({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] }, request(ids));
+  expect(index.logs).toMatchObject([{ ...ids, resource: { 'service.name': 'shop' } }]);
+});
+
+it('reads numbers that JSON has no way to write, and bytes', async () => {
+  const attributes = [
+    attribute('none', { doubleValue: 'NaN' }),
+    attribute('all', { doubleValue: 'Infinity' }),
+    attribute('bytes', { bytesValue: 'AAE=' }),
+  ];
+  const { spans } = await read(request({ ...ids, attributes }));
+  expect({ ...spans[0]?.attributes }).toEqual({ none: Number.NaN, all: Infinity, bytes: 'AAE=' });
+});
+
+it('takes what it does not know for what is not said: a time, a kind, a status, a link to nowhere', async () => {
+  const span = {
+    ...ids,
+    startTimeUnixNano: 'soon',
+    endTimeUnixNano: 5.5,
+    kind: 9,
+    status: { code: 9 },
+    links: [{ traceId: ids.traceId }, { spanId: ids.spanId }, ids],
+  };
+  const { spans } = await read(request(span));
+  expect(spans).toMatchObject([{ start: 0n, end: 5n, kind: 'unspecified', status: 'unset', links: [ids] }]);
+});
