@@ -104,10 +104,10 @@ function readTool(type: string, data: Record<string, unknown>): CopilotEvent | u
   }
 }
 
-/** Older runtimes say no `agentId`: there the tool call that started a sub-agent names it. */
+/** Older runtimes say no `agentId`: there the tool call that started a sub-agent names it, and is a call of its own. */
 function readAgent(type: string, data: Record<string, unknown>, agent: string | undefined): CopilotEvent | undefined {
   const tool = text(data['toolCallId']);
-  const id = agent ?? tool;
+  const id = agent ?? (tool && `${tool}/`);
   if (id === undefined) return undefined;
   switch (type) {
     case 'subagent.started': {

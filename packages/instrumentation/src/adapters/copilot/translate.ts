@@ -115,7 +115,8 @@ function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: 
 }
 
 function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
-  for (const turn of session?.turns.slice() ?? []) yield* end(turn, session, { kind: 'error', type: why });
+  if (!session) return;
+  for (const turn of session.turns.slice()) yield* end(turn, session, { kind: 'error', type: why });
 }
 
 function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
@@ -242,11 +243,11 @@ function* begin(
   yield { type: 'run.start', run, agent: 'copilot', provider, session: id, remote, task, caller, input: () => input };
 }
 
-function* end(turn: Turn, session: SessionState | undefined, outcome: Outcome): Iterable<RunEvent> {
-  const at = session?.turns.indexOf(turn) ?? -1;
-  if (at >= 0) session?.turns.splice(at, 1);
+function* end(turn: Turn, session: SessionState, outcome: Outcome): Iterable<RunEvent> {
+  const at = session.turns.indexOf(turn);
+  if (at >= 0) session.turns.splice(at, 1);
   if (!turn.isStarted) return;
-  if (session) yield* endHeld(turn, session);
+  yield* endHeld(turn, session);
   yield {
     type: 'run.end',
     run: turn.run,

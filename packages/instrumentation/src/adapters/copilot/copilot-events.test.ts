@@ -1,0 +1,153 @@
+import '@turnkeeper/check/vitest';
+import type { CopilotRuntime } from '@turnkeeper/model-server/copilot-runtime';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
+import { start, translate } from './translate.ts';
+
+// Real processes, which share the machine with other tests.
+vi.setConfig({ testTimeout: 30_000 });
+
+type Told = readonly [type: string, data?: Parameters<CopilotRuntime['emit']>[2], agent?: string];
+
+let told: readonly Told[];
+let world: CloudWorld;
+beforeEach(async () => {
+  world = await startCloudWorld({
+    send: ({ sessionId }, runtime) => {
+      const play = async (): Promise<void> => {
+        for (const [type, data, agent] of [prompt, ...told, idle]) {
+          await runtime.emit(String(sessionId), type, data, agent);
+        }
+      };
+      setImmediate(() => void play());
+      return { messageId: 'm' };
+    },
+  });
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const prompt: Told = ['user.message', { messageId: 'm', interactionId: 'i' }];
+const idle: Told = ['session.idle', {}];
+const model: Told = ['model.call_start', { model: 'm1' }];
+
+/** The tree of a turn in which the runtime tells this. */
+async function treeOf(...events: readonly Told[]): Promise<string> {
+  told = events;
+  const session = await world.client.createSession({ ...world.config, sessionId: 'own-1' });
+  // It rejects as soon as it hears of an error, ahead of the turn's end.
+  await session.sendAndWait('go').catch(() => {});
+  await until(() => world.tracing.capture.index.runs.length > 0);
+  expect(world.tracing.capture).toPassChecks();
+  return world.tracing.capture.tree().replace('invoke_agent copilot [session own-1] run.start', 'turn');
+}
+
+const attributes = (name: string) => world.tracing.capture.spans.find((span) => span.name === name)?.attributes;
+const waits = () =>
+  world.tracing.capture.index.runs[0]?.root.events
+    .filter(({ name }) => name === 'run.wait')
+    .map(({ attributes: { 'turnkeeper.wait.reason': reason } }) => reason);
+
+describe('a turn', () => {
+  test('is of Copilot’s own provider where no other was configured', async () => {
+    await treeOf(model, ['model.call_finished', { outcome: 'success' }]);
+    expect(attributes('invoke_agent copilot')?.['gen_ai.provider.name']).toBe('github');
+    expect(attributes('chat m1')?.['gen_ai.provider.name']).toBe('github');
+  });
+
+  test.each([
+    [{ statusCode: 429, errorType: 'rate_limit', message: 'slow down, somebody' }, '429'],
+    [{ errorType: 'rate_limit', message: 'slow down, somebody' }, 'rate_limit'],
+    [{ errorType: 'what somebody said', message: 'no' }, 'session_error'],
+  ])('that fails does so in a word: %j', async (data, type) => {
+    expect(await treeOf(['session.error', data])).toBe(`turn (error ${type})`);
+  });
+
+  test.each<[string, Told, readonly string[]]>([
+    ['for a permission', ['permission.requested', { permissionRequest: { kind: 'shell' } }], ['permission']],
+    ['for none that a hook gives', ['permission.requested', { permissionRequest: {}, resolvedByHook: true }], []],
+    ['for an answer', ['user_input.requested', { question: 'who?' }], ['answer']],
+    ['for a form', ['elicitation.requested', { message: 'where?' }], ['answer']],
+  ])('waits for a person: %s', async (_what, event, reasons) => {
+    await treeOf(event);
+    expect(waits()).toEqual(reasons);
+  });
+});
+
+describe('a model call', () => {
+  test.each([
+    [{ statusCode: 503, errorType: 'server' }, '503'],
+    [{ errorType: 'server' }, 'server'],
+    [{ failureKind: 'timeout' }, 'timeout'],
+    [{ failureKind: 'what somebody said' }, 'model_error'],
+  ])('that fails does so in a word: %j', async (data, type) => {
+    const failed = await treeOf(model, ['model.call_failure', data], ['model.call_finished', { outcome: 'failure' }]);
+    expect(failed).toBe(`turn\n  chat m1 (error ${type})`);
+  });
+
+  test('has its cached tokens in its input, also of a provider that counts them apart', async () => {
+    const usage = { model: 'm1', inputTokens: 7, outputTokens: 1, cacheReadTokens: 30, cacheWriteTokens: 2 };
+    await treeOf(model, ['assistant.usage', usage], ['model.call_finished', { outcome: 'success' }]);
+    expect(attributes('chat m1')).toMatchObject({
+      'gen_ai.usage.input_tokens': 39,
+      'gen_ai.usage.cache_read.input_tokens': 30,
+      'gen_ai.usage.cache_creation.input_tokens': 2,
+    });
+  });
+
+  test.each(['assistant.streaming_delta', 'assistant.message_delta', 'assistant.message_start'])(
+    'has said its first when the runtime tells of %s',
+    async (type) => {
+      await treeOf(model, [type, { deltaContent: 'a' }], ['model.call_finished', { outcome: 'success' }]);
+      expect(attributes('chat m1')).toHaveProperty(['gen_ai.response.time_to_first_chunk']);
+    },
+  );
+
+  test.each([
+    [{ success: true }, ''],
+    [{ success: false }, ' (error compaction_failed)'],
+    [{ success: false, statusCode: 500 }, ' (error 500)'],
+  ])('for a compaction in a turn is the compaction’s, and the turn’s end its own: %j', async (data, end) => {
+    const used = { model: 'm1', inputTokens: 7 };
+    const events: Told[] = [
+      model,
+      ['assistant.usage', { model: 'm1' }],
+      ['model.call_finished', { outcome: 'success' }],
+      ['session.compaction_start', {}],
+      ['session.compaction_complete', { ...data, compactionTokensUsed: used }],
+    ];
+    expect(await treeOf(...events)).toBe(`turn\n  chat m1\n  chat m1${end}`);
+  });
+});
+
+describe('a sub-agent', () => {
+  test.each([
+    ['subagent.completed', {}, ''],
+    ['subagent.completed', { cancelled: true }, ' (error cancelled)'],
+    ['subagent.failed', { error: 'what somebody said' }, ' (error agent_error)'],
+  ])('of a runtime that names it by its tool alone ends as it does: %s %j', async (type, data, end) => {
+    const tool = { toolCallId: 'task-1' };
+    const events: Told[] = [
+      ['tool.execution_start', { ...tool, toolName: 'task' }],
+      ['subagent.started', { ...tool, agentName: 'researcher' }],
+      [type, { ...tool, ...data }],
+      ['tool.execution_complete', { ...tool, success: true }],
+    ];
+    expect(await treeOf(...events)).toBe(`turn\n  execute_tool task\n    invoke_agent researcher${end}`);
+  });
+});
+
+test('of very many sessions, the one that was quiet longest is forgotten, and none that is at work', () => {
+  const state = start();
+  const tell = (...given: Parameters<typeof translate>[0][]): void =>
+    given.forEach((native) => void [...translate(native, state)]);
+  tell({ kind: 'sent', run: 'run', session: 'at work', joins: false });
+  for (let at = 0; at < 1_000; at += 1) tell({ kind: 'opened', session: `session-${at}` });
+  tell({ kind: 'opened', session: 'session-1' }, { kind: 'opened', session: 'one more' });
+  expect(state.sessions.size).toBe(1_000);
+  expect(['at work', 'session-0', 'session-1', 'session-2'].map((id) => state.sessions.has(id))).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+});
