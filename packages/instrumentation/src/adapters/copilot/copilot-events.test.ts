@@ -7,7 +7,8 @@ import { start, translate } from './translate.ts';
 // Real processes, which share the machine with other tests.
 vi.setConfig({ testTimeout: 30_000 });
 
-type Told = readonly [type: string, data?: Parameters<CopilotRuntime['emit']>[2], agent?: string];
+type Data = NonNullable<Parameters<CopilotRuntime['emit']>[2]>;
+type Told = readonly [type: string, data: Data, agent?: string];
 
 let told: readonly Told[];
 let world: CloudWorld;
@@ -28,7 +29,7 @@ afterEach(() => world[Symbol.asyncDispose]());
 
 const prompt: Told = ['user.message', { messageId: 'm', interactionId: 'i' }];
 const idle: Told = ['session.idle', {}];
-const model: Told = ['model.call_start', { model: 'm1' }];
+const model: readonly [string, Data] = ['model.call_start', { model: 'm1' }];
 
 /** The tree of a turn in which the runtime tells this. */
 async function treeOf(...events: readonly Told[]): Promise<string> {
@@ -60,6 +61,30 @@ describe('a turn', () => {
     [{ errorType: 'what somebody said', message: 'no' }, 'session_error'],
   ])('that fails does so in a word: %j', async (data, type) => {
     expect(await treeOf(['session.error', data])).toBe(`turn (error ${type})`);
+  });
+
+  const limited: Told = ['session.error', { errorType: 'rate_limit' }];
+  const usage: readonly [string, Data] = ['assistant.usage', { model: 'm1' }];
+
+  test('that its model answers after an error has not failed', async () => {
+    expect(await treeOf(limited, usage)).toBe('turn\n  chat m1');
+  });
+
+  test('of which only a sub-agent’s model answers after an error has failed', async () => {
+    const events: Told[] = [
+      limited,
+      ['subagent.started', { toolCallId: 'task-1', agentName: 'researcher' }, 'agent-1'],
+      [...usage, 'agent-1'],
+      ['subagent.completed', { toolCallId: 'task-1' }, 'agent-1'],
+    ];
+    expect(await treeOf(...events)).toBe('turn (error rate_limit)\n  invoke_agent researcher\n    chat m1');
+  });
+
+  test.each<[string, Told]>([
+    ['idle', ['session.idle', { aborted: true }]],
+    ['abort', ['abort', { reason: 'user' }]],
+  ])('that somebody else stops is cancelled, as %s tells', async (_type, event) => {
+    expect(await treeOf(model, event)).toBe('turn (error cancelled)\n  chat m1 (error cancelled)');
   });
 
   test.each<[string, Told, readonly string[]]>([
@@ -134,6 +159,16 @@ describe('a sub-agent', () => {
     ];
     expect(await treeOf(...events)).toBe(`turn\n  execute_tool task\n    invoke_agent researcher${end}`);
   });
+});
+
+test('work of a sub-agent is over with it, and none of one that nobody has told of is shown', async () => {
+  const events: Told[] = [
+    ['subagent.started', { toolCallId: 'task-1', agentName: 'researcher' }, 'agent-1'],
+    [...model, 'agent-1'],
+    ['subagent.completed', { toolCallId: 'task-1' }, 'agent-1'],
+    ['assistant.usage', { model: 'm2' }, 'agent-2'],
+  ];
+  expect(await treeOf(...events)).toBe('turn\n  invoke_agent researcher\n    chat m1 (error cancelled)');
 });
 
 test('of very many sessions, the one that was quiet longest is forgotten, and none that is at work', () => {
