@@ -189,6 +189,35 @@ describe('who stands around a method', () => {
     expect([around.add(1, 2), heard.add(1, 2)]).toEqual([13, 23]);
   });
 
+  test('of a proxy calls what the proxy makes up, which is inherited from nowhere', () => {
+    /** A client of something remote: its methods are whatever is asked for, unless somebody has set them. */
+    const remote = (): Record<'add', () => string> =>
+      new Proxy(Object.create(null), {
+        get: (set, name) => Reflect.get(set, name) ?? (() => `remote ${String(name)}`),
+      });
+    const [around, heard, alike] = [remote(), remote(), remote()];
+    const undo = [
+      wrapMethod(around, 'add', (proceed, args) => [proceed(...args)]),
+      listenToMethod(heard, 'add', () => {}),
+      methodWrapper('add', (proceed, args) => [proceed(...args)])(alike),
+    ];
+    expect([around.add(), heard.add(), alike.add()]).toEqual([['remote add'], 'remote add', ['remote add']]);
+    for (const step of undo) step?.();
+    expect([around.add(), heard.add(), alike.add()]).toEqual(['remote add', 'remote add', 'remote add']);
+  });
+
+  test('asks a getter for it once, where it is placed', () => {
+    let asked = 0;
+    class Lazy {
+      get add(): () => number {
+        asked += 1;
+        return () => 1;
+      }
+    }
+    wrapMethod(new Lazy(), 'add', (proceed, args) => proceed(...args));
+    expect(asked).toBe(1);
+  });
+
   test('by a class is one function for all objects of it', () => {
     const wrap = methodWrapper('add', (proceed, args) => proceed(...args));
     const [one, other] = [new Adder(1), new Adder(2)];

@@ -15,7 +15,7 @@ export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[],
  * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
  */
 export function wrapMethod(object: object, name: PropertyKey, around: Around): (() => void) | undefined {
-  return place(object, name, (latest) => surround(latest, around));
+  return place(object, name, (original, latest) => surround(original, latest, around));
 }
 
 /**
@@ -27,8 +27,8 @@ export function listenToMethod(
   name: string,
   listener: (args: readonly unknown[]) => void,
 ): (() => void) | undefined {
-  return place(object, name, (latest) =>
-    inPlaceOf(latest(), (args, self) => {
+  return place(object, name, (original, latest) =>
+    inPlaceOf(original, (args, self) => {
       try {
         listener(args);
       } catch (error) {
@@ -45,23 +45,28 @@ export function listenToMethod(
  */
 export function methodWrapper(name: string, around: Around): (object: object) => (() => void) | undefined {
   const made = new WeakMap<Function, Function>();
-  const make: Make = (latest) => {
-    const original = latest();
-    const wrapped = made.get(original) ?? surround(() => original, around);
+  const make: Make = (original) => {
+    const wrapped = made.get(original) ?? surround(original, () => original, around);
     made.set(original, wrapped);
     return wrapped;
   };
   return (object) => place(object, name, make);
 }
 
-/** Makes what stands in place of a method: of the latest one, as what is inherited may be another by now, a mock perhaps. */
-type Make = (latest: () => Function) => Function;
+/** Makes what stands in place of a method. What is inherited may be another at each call, a mock perhaps: `latest` tells. */
+type Make = (original: Function, latest: () => Function) => Function;
 
 function place(object: object, name: PropertyKey, make: Make): (() => void) | undefined {
   const original: unknown = Reflect.get(object, name);
-  if (typeof original !== 'function') return undefined;
+  if (!isFunction(original)) return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);
-  const wrapped = make(() => (own ? original : Reflect.get(Object.getPrototypeOf(object), name, object)));
+  const latest = (): Function => {
+    const parent = own ? null : Reflect.getPrototypeOf(object);
+    const inherited: unknown = parent && Reflect.get(parent, name, object);
+    // Of a proxy, the method may be inherited from nowhere.
+    return isFunction(inherited) ? inherited : original;
+  };
+  const wrapped = make(original, latest);
   // What the object has itself is written, not defined anew: that is many times cheaper, and happens at each call of a tool.
   if (own?.writable === true && Reflect.set(object, name, wrapped)) {
     return () => void (Reflect.get(object, name) === wrapped && Reflect.set(object, name, original));
@@ -94,7 +99,7 @@ function isAround(value: unknown): value is Around {
   return isFunction(value);
 }
 
-function surround(latest: () => Function, around: Around): Function {
+function surround(original: Function, latest: () => Function, around: Around): Function {
   const call = (args: unknown[], self: unknown): unknown => {
     let isDone = false;
     let value: unknown;
@@ -116,7 +121,7 @@ function surround(latest: () => Function, around: Around): Function {
       return isDone ? value : Reflect.apply(latest(), self, args);
     }
   };
-  return inPlaceOf(latest(), call, around);
+  return inPlaceOf(original, call, around);
 }
 
 /** All but its calls is the original's: what others read of it, write on it, or make with `new`, now and later. */
