@@ -121,6 +121,11 @@ export function readEvent(value: unknown): PiEvent | undefined {
   }
 }
 
+/** Whether the turn at work is the session's own, so that it settles: one that is asked of the agent does not. */
+export function willSettle(session: PiSession): boolean {
+  return Reflect.get(session, '_isAgentRunActive') === true;
+}
+
 /** What `stream.result()` gives, and what `message_end` carries. */
 export function readMessage(value: unknown): PiMessage {
   if (!isRecord(value)) return {};

@@ -1,6 +1,6 @@
 import { afterSettled, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { observeModels } from './models.ts';
-import { isRecord, nameOf, readEvent, type PiMethod, type PiNative, type PiSession } from './native.ts';
+import { isRecord, nameOf, readEvent, willSettle, type PiMethod, type PiNative, type PiSession } from './native.ts';
 import { identityOf, isUnheard, placeOf } from './place.ts';
 import { observeTools } from './tools.ts';
 
@@ -39,6 +39,8 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
     tap.guard(() => {
       const type = isRecord(value) ? value['type'] : undefined;
       if (type === 'message_update') return models.output();
+      // Behind that, a session may try again or compact before its turn settles.
+      if (type === 'agent_end' && willSettle(session)) return;
       const isBound = type === 'agent_start' || type === 'agent_end' || type === 'agent_settled';
       if (!isBound && isUnheard(tap)) return;
       if (type === 'turn_start') return tools.look();

@@ -1,6 +1,8 @@
+import { mock } from 'node:test';
 import { openPi } from '@turnkeeper/model-server/pi';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
+import { withSession } from '../../session/active-session.ts';
 import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
 import { pi } from './index.ts';
 
@@ -32,6 +34,45 @@ test('a stream function that rejects is an error of its model call, by its name'
   expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
     "invoke_agent pi [session pi-own] run.start (error provider_error)
       chat test-model (error TypeError)"
+  `);
+});
+
+test('a compaction asks for the credentials that it would ask for unobserved', async () => {
+  const asked = async (isObserved: boolean): Promise<number> => {
+    const { session, runtime, observation } = await world.open();
+    if (!isObserved) observation.stop();
+    for (const text of ['one', 'two']) await session.prompt(text);
+    const getAuth = vi.spyOn(runtime.services.modelRuntime, 'getAuth');
+    await session.compact();
+    return getAuth.mock.calls.length;
+  };
+  expect(await asked(true)).toBe(await asked(false));
+});
+
+test('a stream function that is put in place while the session is observed stays there', async () => {
+  const { session, observation } = await world.open();
+  const { agent } = session;
+  const observed = agent.streamFunction;
+  const own: typeof observed = (...args) => observed(...args);
+  agent.streamFunction = own;
+  await withSession('conv-42', () => session.prompt('hello'));
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start
+      chat test-model"
+  `);
+  observation.stop();
+  expect(agent.streamFunction).toBe(own);
+});
+
+test('a stream function that a test has mocked is called', async () => {
+  const { session } = await world.open();
+  const mocked = mock.method(session.agent, 'streamFunction');
+  await withSession('conv-42', () => session.prompt('hello'));
+  mocked.mock.restore();
+  expect(mocked.mock.callCount()).toBe(1);
+  expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start
+      chat test-model"
   `);
 });
 

@@ -1,7 +1,6 @@
-import { mock } from 'node:test';
 import type { AgentSession, ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import '@turnkeeper/check/vitest';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
 import { startPiWorld, type PiWorld } from '../../testing/pi.ts';
 
@@ -112,45 +111,6 @@ describe('a run that', () => {
     expect(observation.runs().map(({ turn }) => turn)).toEqual([1, 2, undefined, 3]);
   });
 
-  test('compacts asks for the credentials that it would ask for unobserved', async () => {
-    const asked = async (isObserved: boolean): Promise<number> => {
-      const { session, runtime, observation } = await world.open();
-      if (!isObserved) observation.stop();
-      for (const text of ['one', 'two']) await session.prompt(text);
-      const getAuth = vi.spyOn(runtime.services.modelRuntime, 'getAuth');
-      await session.compact();
-      return getAuth.mock.calls.length;
-    };
-    expect(await asked(true)).toBe(await asked(false));
-  });
-
-  test('puts a stream function of its own in place while it is observed keeps it', async () => {
-    const { session, observation } = await world.open();
-    const { agent } = session;
-    const observed = agent.streamFunction;
-    const own: typeof observed = (...args) => observed(...args);
-    agent.streamFunction = own;
-    await withSession('conv-42', () => session.prompt('hello'));
-    expect(tree()).toMatchInlineSnapshot(`
-      "invoke_agent pi [session conv-42] run.start
-        chat test-model"
-    `);
-    observation.stop();
-    expect(agent.streamFunction).toBe(own);
-  });
-
-  test('calls a stream function that a test has mocked', async () => {
-    const { session } = await world.open();
-    const mocked = mock.method(session.agent, 'streamFunction');
-    await withSession('conv-42', () => session.prompt('hello'));
-    mocked.mock.restore();
-    expect(mocked.mock.callCount()).toBe(1);
-    expect(tree()).toMatchInlineSnapshot(`
-      "invoke_agent pi [session conv-42] run.start
-        chat test-model"
-    `);
-  });
-
   test('is started by a custom message is a turn too', async () => {
     const { session } = await world.open();
     const message = { customType: 'note', content: 'wake up', display: true };
@@ -222,6 +182,24 @@ describe('a run that', () => {
     `);
     expect(world.tracing.capture).toPassChecks();
   });
+
+  test.each(['#overloaded', '#broken'])(
+    'is a custom message queued is one turn however often Pi tries (%s)',
+    async (content) => {
+      const { session, observation } = await world.open();
+      let isQueued = false;
+      session.subscribe((event) => {
+        if (event.type !== 'agent_settled' || isQueued) return;
+        isQueued = true;
+        void session.sendCustomMessage({ customType: 'note', content, display: true }, { triggerTurn: true });
+      });
+      await withSession('conv-42', () => session.prompt('hello'));
+      await session.waitForIdle();
+      await withSession('conv-42', () => session.prompt('thanks'));
+      expect(observation.runs().map(({ turn }) => turn)).toEqual([1, 2, 3]);
+      expect(world.tracing.capture).toPassChecks();
+    },
+  );
 
   test('a command shows no work of leaves nothing', async () => {
     const { session } = await world.open({ extensions: [commands] });
