@@ -92,7 +92,9 @@ function showOriginal(session: PiSession, member: string, original: unknown): ((
       asking.run(true, () => proceed(...args)),
       () => {
         asks -= 1;
-        if (asks === 0) place({ value: current, writable: true });
+        // Who has put something else there meanwhile, perhaps another observation, keeps it.
+        const isOurs = Object.getOwnPropertyDescriptor(agent, member)?.get === get;
+        if (asks === 0 && isOurs) place({ value: current, writable: true });
       },
     );
   });

@@ -1,4 +1,5 @@
 import { mock } from 'node:test';
+import { AgentSession } from '@earendil-works/pi-coding-agent';
 import { openPi } from '@turnkeeper/model-server/pi';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
@@ -74,6 +75,35 @@ test('a stream function that a test has mocked is called', async () => {
     "invoke_agent pi [session conv-42] run.start
       chat test-model"
   `);
+});
+
+interface Asking {
+  _getSummarizationRequestAuth(...args: unknown[]): Promise<unknown>;
+}
+
+test('an observation that begins while Pi asks for credentials follows the model calls behind it', async () => {
+  const { session, observation } = await world.open();
+  for (const text of ['one', 'two']) await session.prompt(text);
+  const [asked, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const asking = AgentSession.prototype as unknown as Asking;
+  const { _getSummarizationRequestAuth: own } = asking;
+  using _waiting = vi.spyOn(asking, '_getSummarizationRequestAuth').mockImplementation(async function (
+    this: Asking,
+    ...args
+  ) {
+    asked.resolve();
+    await goOn.promise;
+    return own.apply(this, args);
+  });
+  const compacted = session.compact();
+  await asked.promise;
+  observation.stop();
+  observe(pi, session);
+  goOn.resolve();
+  await compacted;
+  await withSession('conv-42', () => session.prompt('three'));
+  const { root } = world.tracing.capture.index.runs.at(-1)!;
+  expect(world.tracing.capture.index.childrenOf(root).map(({ name }) => name)).toEqual(['chat test-model']);
 });
 
 test('a tool is hooked once, however many turns there are, and is as it was when the observation stops', async () => {
