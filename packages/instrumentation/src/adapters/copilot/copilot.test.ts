@@ -7,7 +7,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
-import { researcher, startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
+import { researcher, startCopilotWorld, weather, type CopilotWorld } from '../../testing/copilot.ts';
 import { copilot } from './index.ts';
 
 // Real processes, which share the machine with other tests.
@@ -179,112 +179,6 @@ describe('a client', () => {
       invoke_agent copilot [session conv-7] run.start
         chat test-model"
     `);
-  });
-});
-
-describe('a prompt', () => {
-  test('queued behind another is a turn of its own, in its own caller’s session', async () => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    const idle = new Promise<void>((resolve) => session.on('session.idle', () => resolve()));
-    await withSession('conv-1', () => session.send('#slow one'));
-    await withSession('conv-2', () => session.send('#weather'));
-    await idle;
-    const { capture } = world.tracing;
-    expect(capture).toHaveSession('conv-1', { turns: 1 });
-    expect(capture).toHaveSession('conv-2', { turns: 1 });
-    expect(capture).toPassChecks();
-    expect(capture.tree()).toMatchInlineSnapshot(`
-      "invoke_agent copilot [session conv-1] run.start
-        chat test-model
-      invoke_agent copilot [session conv-2] run.start
-        chat test-model
-        execute_tool weather
-          SELECT weather
-        chat test-model"
-    `);
-  });
-
-  test('that steers is part of the turn it steers', async () => {
-    const steering = {
-      ...weather,
-      handler: async () => void (await session.send({ prompt: 'rather this', mode: 'immediate' })),
-    };
-    const { client, config } = await world.open({ tools: [steering] });
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.sendAndWait('#weather');
-    const { capture } = world.tracing;
-    expect(world.server.requests.at(-1)?.lastUserText).toContain('rather this');
-    expect(capture).toHaveSession('own-1', { turns: 1 });
-    expect(capture).toPassChecks();
-  });
-
-  test('that is retried by the runtime stays one turn', async () => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.sendAndWait('#overloaded');
-    const { capture } = world.tracing;
-    expect(capture.tree()).toMatchInlineSnapshot(`
-      "invoke_agent copilot [session own-1] run.start
-        chat test-model (error 503)
-        chat test-model"
-    `);
-    expect(capture).toPassChecks();
-  });
-
-  test('that the provider refuses rejects as it did, and its run says why', async () => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await expect(session.sendAndWait('#bad')).rejects.toThrow('400 no such thing');
-    await until(() => world.tracing.capture.index.runs.length === 1);
-    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
-      "invoke_agent copilot [session own-1] run.start (error 400)
-        chat test-model (error 400)"
-    `);
-    expect(world.tracing.capture).toPassChecks();
-  });
-
-  test('that is aborted ends as cancelled, with what is queued behind it; the next one is not touched', async () => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.send('#never');
-    await session.send('queued');
-    await until(() => world.server.requests.length === 1);
-    await session.abort();
-    await session.send('after');
-    await until(() => world.tracing.capture.index.runs.length === 3);
-    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
-      "invoke_agent copilot [session own-1] run.start (error cancelled)
-        chat test-model (error cancelled)
-      invoke_agent copilot [session own-1] run.start -> previous turn (error cancelled)
-      invoke_agent copilot [session own-1] run.start -> previous turn
-        chat test-model"
-    `);
-    expect(world.tracing.capture).toPassChecks();
-  });
-
-  test('under way when its session is disconnected ends with it', async () => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.send('#never');
-    await until(() => world.server.requests.length === 1);
-    await session.disconnect();
-    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
-      "invoke_agent copilot [session own-1] run.start (error disconnected)
-        chat test-model (error disconnected)"
-    `);
-    await expect(session.send('too late')).rejects.toThrow('Session not found');
-    expect(world.tracing.capture.index.runs).toHaveLength(2);
-    expect(world.tracing.capture.index.runs[1]?.root.status).toBe('error');
-  });
-
-  test.each(['stop', 'forceStop'] as const)('under way at %s ends with the client', async (stop) => {
-    const { client, config } = await world.open();
-    const session = await client.createSession({ ...config, sessionId: 'own-1' });
-    await session.send('#never');
-    await until(() => world.server.requests.length === 1);
-    await client[stop]();
-    expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('disconnected');
   });
 });
 
