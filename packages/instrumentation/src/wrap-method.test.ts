@@ -189,6 +189,24 @@ describe('who stands around a method', () => {
     expect([around.add(1, 2), heard.add(1, 2)]).toEqual([13, 23]);
   });
 
+  test('of a class does not go round where the class gets what calls an object’s', async () => {
+    class Asker {
+      ask(): Promise<number> {
+        return Promise.resolve(1);
+      }
+    }
+    const asker = new Asker();
+    let calls = 0;
+    wrapMethod(asker, 'ask', (proceed, args) => ((calls += 1), proceed(...args)));
+    const { ask } = asker;
+    Asker.prototype.ask = async function (this: Asker) {
+      await Promise.resolve();
+      return (await ask.call(this)) + 1;
+    };
+    await expect(asker.ask()).resolves.toBe(2);
+    expect(calls).toBe(2);
+  });
+
   test('of a proxy calls what the proxy makes up, which is inherited from nowhere', () => {
     /** A client of something remote: its methods are whatever is asked for, unless somebody has set them. */
     const remote = (): Record<'add', () => string> =>

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { isFunction } from './narrow.ts';
 import { say } from './say.ts';
 
@@ -15,7 +16,7 @@ export type Around = (proceed: (...args: unknown[]) => unknown, args: unknown[],
  * since. Where there is no such method, or it cannot be replaced, nothing happens and `undefined` is returned.
  */
 export function wrapMethod(object: object, name: PropertyKey, around: Around): (() => void) | undefined {
-  return place(object, name, (original, latest) => surround(original, latest, around));
+  return place(object, name, (original, apply) => surround(original, apply, around));
 }
 
 /**
@@ -27,14 +28,14 @@ export function listenToMethod(
   name: string,
   listener: (args: readonly unknown[]) => void,
 ): (() => void) | undefined {
-  return place(object, name, (original, latest) =>
+  return place(object, name, (original, apply) =>
     inPlaceOf(original, (args, self) => {
       try {
         listener(args);
       } catch (error) {
         say('error', FAILED, error);
       }
-      return Reflect.apply(latest(), self, args);
+      return apply(self, args);
     }),
   );
 }
@@ -45,28 +46,35 @@ export function listenToMethod(
  */
 export function methodWrapper(name: string, around: Around): (object: object) => (() => void) | undefined {
   const made = new WeakMap<Function, Function>();
-  const make: Make = (original) => {
-    const wrapped = made.get(original) ?? surround(original, () => original, around);
+  const make = (original: Function): Function => {
+    const wrapped =
+      made.get(original) ?? surround(original, (self, args) => Reflect.apply(original, self, args), around);
     made.set(original, wrapped);
     return wrapped;
   };
   return (object) => place(object, name, make);
 }
 
-/** Makes what stands in place of a method. What is inherited may be another at each call, a mock perhaps: `latest` tells. */
-type Make = (original: Function, latest: () => Function) => Function;
+/** Calls the method: where it is inherited, the one that the class has by now, a mock perhaps. */
+type Apply = (self: unknown, args: unknown[]) => unknown;
 
-function place(object: object, name: PropertyKey, make: Make): (() => void) | undefined {
+function place(
+  object: object,
+  name: PropertyKey,
+  make: (original: Function, apply: Apply) => Function,
+): (() => void) | undefined {
   const original: unknown = Reflect.get(object, name);
   if (!isFunction(original)) return undefined;
   const own = Object.getOwnPropertyDescriptor(object, name);
-  const latest = (): Function => {
+  let inLatest: AsyncLocalStorage<true> | undefined;
+  const wrapped = make(original, (self, args) => {
     const parent = own ? null : Reflect.getPrototypeOf(object);
-    const inherited: unknown = parent && Reflect.get(parent, name, object);
-    // Of a proxy, the method may be inherited from nowhere.
-    return isFunction(inherited) ? inherited : original;
-  };
-  const wrapped = make(original, latest);
+    const latest: unknown = parent && Reflect.get(parent, name, object);
+    // Of a proxy, the method may be inherited from nowhere; and the class may have got one that calls ours.
+    if (!isFunction(latest) || latest === original || inLatest?.getStore()) return Reflect.apply(original, self, args);
+    inLatest ??= new AsyncLocalStorage();
+    return inLatest.run(true, () => Reflect.apply(latest, self, args));
+  });
   // What the object has itself is written, not defined anew: that is many times cheaper, and happens at each call of a tool.
   if (own?.writable === true && Reflect.set(object, name, wrapped)) {
     return () => void (Reflect.get(object, name) === wrapped && Reflect.set(object, name, original));
@@ -99,7 +107,7 @@ function isAround(value: unknown): value is Around {
   return isFunction(value);
 }
 
-function surround(original: Function, latest: () => Function, around: Around): Function {
+function surround(original: Function, apply: Apply, around: Around): Function {
   const call = (args: unknown[], self: unknown): unknown => {
     let isDone = false;
     let value: unknown;
@@ -107,7 +115,7 @@ function surround(original: Function, latest: () => Function, around: Around): F
     const proceed = (...given: unknown[]): unknown => {
       isDone = true;
       try {
-        return (value = Reflect.apply(latest(), self, given));
+        return (value = apply(self, given));
       } catch (error) {
         failed = { error };
         throw error;
@@ -118,7 +126,7 @@ function surround(original: Function, latest: () => Function, around: Around): F
     } catch (error) {
       if (failed) throw failed.error;
       say('error', FAILED, error);
-      return isDone ? value : Reflect.apply(latest(), self, args);
+      return isDone ? value : apply(self, args);
     }
   };
   return inPlaceOf(original, call, around);
