@@ -6,7 +6,7 @@ import type { CallId, CallerName, Millis, RunEvent, RunId } from './run-event.ts
 
 export type * from './run-event.ts';
 export { count, isRecord, text } from './narrow.ts';
-export { afterSettled, listenToMethod, methodWrapper, wrapMethod, type Around } from './wrap-method.ts';
+export { afterCall, afterSettled, listenToMethod, methodWrapper, wrapMethod, type Around } from './wrap-method.ts';
 
 /**
  * One engine. `Target` is what is observed (a session, a client, a class), `Native` what its seams deliver as plain

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterSettled, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
+import { afterCall, afterSettled, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
 import { hostReader, isRecord, nameOf, readMessage, readModel, type PiNative, type PiSession } from './native.ts';
 import { isUnheard, placeOf } from './place.ts';
 
@@ -41,10 +41,13 @@ export function observeModels(session: PiSession, tap: Tap<PiNative>): ObservedM
         failure: failure && nameOf(failure.error),
       });
     return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) =>
-      afterSettled(send(carrier), (stream, failure) => {
-        if (failure) end(undefined, failure);
-        else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
-      }),
+      afterCall(
+        () => send(carrier),
+        (stream, failure) => {
+          if (failure) end(undefined, failure);
+          else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
+        },
+      ),
     );
   });
 

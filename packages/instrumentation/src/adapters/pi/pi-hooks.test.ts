@@ -26,10 +26,20 @@ test('what the program sends along with a model call is sent, and its own trace 
   expect(world.tracing.capture.tree()).toContain('chat test-model');
 });
 
-test('a stream function that rejects is an error of its model call, by its name', async () => {
+const failure = new TypeError('no such model');
+
+test.each([
+  ['rejects', () => Promise.reject(failure)],
+  [
+    'throws',
+    () => {
+      throw failure;
+    },
+  ],
+])('a stream function that %s is an error of its model call, by its name', async (_how, streamFunction) => {
   await using running = await openPi({ url: world.server.url, id: 'pi-own' });
   const { session } = running;
-  session.agent.streamFunction = () => Promise.reject(new TypeError('no such model'));
+  session.agent.streamFunction = streamFunction;
   observe(pi, session);
   await session.prompt('hello');
   expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
