@@ -48,7 +48,7 @@ test.each([
 describe('tokens', () => {
   test.each([
     ['one side alone', { inputTokens: 7 }, { input: 7, output: undefined }],
-    ['the other', { outputTokens: 7 }, { output: 7 }],
+    ['the other', { outputTokens: 7, cachedReadTokens: 3 }, { input: undefined, output: 7, cacheRead: 3 }],
     ['no total', { inputTokens: 7, outputTokens: 1, cachedReadTokens: 3 }, { input: 10, cacheRead: 3 }],
     [
       'cached ones apart',

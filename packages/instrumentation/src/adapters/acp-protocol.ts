@@ -183,9 +183,9 @@ function readUsage(value: unknown): Usage | undefined {
   if (input === undefined && output === undefined) return undefined;
   const [cacheRead, cacheWrite] = [countOf(cachedReadTokens), countOf(cachedWriteTokens)];
   const cached = (cacheRead ?? 0) + (cacheWrite ?? 0);
-  const isApart = (total ?? Infinity) >= (input ?? 0) + (output ?? 0) + cached;
+  const isApart = input !== undefined && (total ?? Infinity) >= input + (output ?? 0) + cached;
   return {
-    input: isApart ? (input ?? 0) + cached : input,
+    input: isApart ? input + cached : input,
     output,
     cacheRead,
     cacheWrite,

@@ -102,6 +102,14 @@ describe('a model call', () => {
     expect(chats()[0]?.attributes).not.toHaveProperty('gen_ai.usage.input_tokens');
   });
 
+  test('whose model tells its output only has no input that nobody told of', async () => {
+    const usage = new Usage({ outputTokens: 7 });
+    const model = new ScriptedModel([modelResponse({ output: [assistantMessage('hello')], usage })]);
+    await new Runner().run(new Agent({ name: 'Guide', model }), 'hello');
+    expect(chats()[0]?.attributes).toMatchObject({ 'gen_ai.usage.output_tokens': 7 });
+    expect(chats()[0]?.attributes).not.toHaveProperty('gen_ai.usage.input_tokens');
+  });
+
   test('of the runner’s model is seen, and that of an agent that is handed over to', async () => {
     const billing = new Agent({ name: 'Billing', model: new ScriptedModel([[assistantMessage('paid')]]) });
     const first = new ScriptedModel([

@@ -242,9 +242,10 @@ export function readDone(event: unknown): OpenAIResponse | undefined {
 /** The SDK fills in zeros where a model reports nothing. */
 function readUsage(value: unknown): Usage | undefined {
   const usage = recordOf(value);
-  const input = count(usage?.['inputTokens']);
+  // No model answers to nothing, while one may well give nothing.
+  const input = count(usage?.['inputTokens']) || undefined;
   const output = count(usage?.['outputTokens']);
-  if (usage === undefined || ((input ?? 0) === 0 && (output ?? 0) === 0)) return undefined;
+  if (usage === undefined || !(input || output)) return undefined;
   return {
     input,
     output,

@@ -147,7 +147,7 @@ function readUsage(value: unknown): Usage | undefined {
   );
   if (input === undefined && output === undefined) return undefined;
   return {
-    input: (input ?? 0) + (cacheRead ?? 0) + (cacheWrite ?? 0),
+    input: input === undefined ? input : input + (cacheRead ?? 0) + (cacheWrite ?? 0),
     output,
     cacheRead,
     cacheWrite,

@@ -39,7 +39,7 @@ test.each([
   [{ input: 7 }, { input: 7, output: undefined }],
   [
     { output: 7, cacheRead: 3 },
-    { input: 3, output: 7, cacheRead: 3 },
+    { input: undefined, output: 7, cacheRead: 3 },
   ],
   [
     { input: 7, output: 1, cacheRead: 3, cacheWrite: 2 },
