@@ -133,6 +133,7 @@ export async function startCopilotRuntime(options: CopilotRuntimeOptions = {}): 
         setImmediate(() => void started.play(session ?? '', { prompt, message }));
         return { messageId: message };
       }
+      case 'session.delete':
       case 'session.detach':
         return { success: true };
       default:

@@ -73,6 +73,16 @@ describe('a cloud session', () => {
     });
   });
 
+  test('is none where its creator asks for no cloud with null, as the SDK reads it', async () => {
+    const create: CopilotRuntimeOptions['create'] = ({ sessionId }) => ({ sessionId, remoteUrl: url });
+    const { client, config, runtime, tracing } = await start({ create });
+    const session = await client.createSession(Object.assign({ ...config }, { cloud: null }));
+    await session.sendAndWait('hello');
+    const [host, port] = runtime.url.split(':');
+    const place = { 'server.address': host, 'server.port': Number(port) };
+    expect(tracing.capture.index.runs[0]?.root.attributes).toMatchObject(place);
+  });
+
   test('keeps the times of its early events', async () => {
     const played: number[] = [];
     const { client, config, tracing } = await start({

@@ -56,6 +56,20 @@ describe('a turn', () => {
   });
 
   test.each([
+    [{}, 'openai'],
+    [{ type: 'anthropic' }, 'anthropic'],
+  ] as const)(
+    'is of the provider that was configured, of the SDK’s default where that has no type: %j',
+    async (type, name) => {
+      told = [];
+      const provider = { ...type, baseUrl: 'http://127.0.0.1:9' };
+      const session = await world.client.createSession({ ...world.config, provider });
+      await session.sendAndWait('go');
+      expect(attributes('invoke_agent copilot')?.['gen_ai.provider.name']).toBe(name);
+    },
+  );
+
+  test.each([
     [{ statusCode: 429, errorType: 'rate_limit', message: 'slow down, somebody' }, '429'],
     [{ errorType: 'rate_limit', message: 'slow down, somebody' }, 'rate_limit'],
     [{ errorType: 'what somebody said', message: 'no' }, 'session_error'],

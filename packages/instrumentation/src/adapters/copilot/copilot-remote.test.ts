@@ -5,6 +5,7 @@ import { refusal, type CopilotRuntimeOptions } from '@turnkeeper/model-server/co
 import type { JsonObject } from '@turnkeeper/model-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
+import { attachSession, SessionContext } from '../../session/session-context.ts';
 import { withSession } from '../../session/active-session.ts';
 import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
 import { copilot } from './index.ts';
@@ -28,6 +29,17 @@ describe('a session of a runtime elsewhere', () => {
     await until(() => tracing.capture.index.runs.length === 1);
     expect(tracing.capture).toHaveSession('conv-42', { turns: 1 });
     expect(tracing.capture).toPassChecks();
+  });
+
+  test('is on the id that is attached to it, else on the one that is attached to its client', async () => {
+    const { client, config, tracing } = await start();
+    const [session, other] = [await client.createSession(config), await client.createSession(config)];
+    attachSession(client, new SessionContext({ sessionId: 'conv-client' }));
+    attachSession(session, new SessionContext({ sessionId: 'conv-session' }));
+    await session.sendAndWait('hello');
+    await other.sendAndWait('hello');
+    expect(tracing.capture).toHaveSession('conv-session', { turns: 1 });
+    expect(tracing.capture).toHaveSession('conv-client', { turns: 1 });
   });
 
   test('takes its turn’s trace context along, and its creator’s before', async () => {

@@ -149,7 +149,7 @@ function watchSession(
     const options = isRecord(args[0]) ? args[0] : { prompt: args[0] };
     const joins = options['mode'] === 'immediate';
     if (joins) tap.caller(run);
-    return tap.run(run, [session, client], () => {
+    return tap.run(run, [session], () => {
       tap.deliver({ kind: 'sent', run, session: id(), joins, input: options['prompt'] });
       return afterSettled(proceed(...args), (message, failure) =>
         tap.deliver({
@@ -171,7 +171,7 @@ function watchSession(
     const result = proceed(...args);
     forget();
     // A resumed session is another object under the same id: the old one's end is not its.
-    if (successor === undefined || successor === session) {
+    if ((successor ?? session) === session) {
       tap.deliver({ kind: 'closed', session: id(), why: 'disconnected' });
     }
     return result;

@@ -111,12 +111,12 @@ function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: 
   const turn = session.turns.find(({ run }) => run === native.run);
   if (!turn) return;
   turn.message = native.message;
-  if (native.failure !== undefined) yield* end(turn, session, { kind: 'error', type: native.failure });
+  if (native.failure !== undefined) yield* end(turn, session, failedWith(native.failure));
 }
 
 function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
   if (!session) return;
-  for (const turn of session.turns.slice()) yield* end(turn, session, { kind: 'error', type: why });
+  for (const turn of session.turns.slice()) yield* end(turn, session, failedWith(why));
 }
 
 function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
@@ -163,15 +163,17 @@ function* prompt(
 ): Iterable<RunEvent> {
   const { turns } = session;
   const { message, interaction } = event;
+  const ongoing = turns.find(({ hasBegun }) => hasBegun);
+  // What the runtime adds to its work is not what was sent meanwhile, and is not accepted yet.
+  const isMore = interaction !== undefined && interaction === ongoing?.interaction;
   const own =
     turns.find((turn) => !turn.hasBegun && turn.message !== undefined && turn.message === message) ??
-    turns.find((turn) => !turn.hasBegun && turn.message === undefined);
+    turns.find((turn) => !turn.hasBegun && turn.message === undefined && (event.isSteering || !isMore));
   if (event.isSteering) {
     if (own && !own.isStarted) turns.splice(turns.indexOf(own), 1);
     return;
   }
-  const ongoing = turns.find(({ hasBegun }) => hasBegun);
-  if (!own && ongoing && (interaction === undefined || interaction === ongoing.interaction)) return;
+  if (!own && ongoing && (interaction === undefined || isMore)) return;
   const turn = own ?? newTurn(native.fresh ?? native.session);
   turn.wasAborted = false;
   yield* supersede(turn, session);
