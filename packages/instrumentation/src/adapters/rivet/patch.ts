@@ -45,7 +45,7 @@ export function attach(client: RivetClient, tap: Tap<RivetNative>): () => void {
       if (!isPrompt || recordOf(options)['notification'] === true) return proceed(...args);
       const run = tap.mint();
       const handle = readEntry(client, 'sessionHandles', session);
-      return tap.run(run, isRecord(handle) ? [handle, client] : [client], () => {
+      return tap.run(run, isRecord(handle) ? [handle] : [], () => {
         tap.deliver({ kind: 'called', run, session, input: recordOf(params)['prompt'] });
         return afterSettled(proceed(...args), (value, failure) => {
           const answer = readAnswer(recordOf(value)['response'], failure);
@@ -65,8 +65,7 @@ export function attach(client: RivetClient, tap: Tap<RivetNative>): () => void {
     });
   readConnections(client).forEach(meet);
   undo.push(wrapMethod(client, 'getLiveConnection', (proceed, args) => afterSettled(proceed(...args), meet)));
-  if (undo.length > 0 && undo.at(-1) === undefined)
-    tap.warn('this client opens its connections in a way that is not known');
+  if (undo.at(-1) === undefined) tap.warn('this client opens its connections in a way that is not known');
 
   return () => {
     for (const step of undo.splice(0).toReversed()) step?.();

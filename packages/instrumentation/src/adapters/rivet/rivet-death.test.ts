@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import '@turnkeeper/check/vitest';
+import { startModelServer } from '@turnkeeper/model-server';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { rootsOf, say, startRivetWorld, type RivetWorld } from '../../testing/rivet.ts';
 
@@ -58,6 +59,32 @@ describe('a turn ends with an error', () => {
     });
   });
 
+  test('when its agent dies, and not the turn of another agent of the same client', { timeout: 30_000 }, async () => {
+    await using server = await startModelServer();
+    const daemon = await world.start({ url: server.url });
+    const { client } = await world.connect(daemon);
+    const open = (agent: string) => client.createSession({ id: agent, agent, cwd: daemon.cwd });
+    const [cursor, pi] = [await open('cursor'), await open('pi')];
+    const asked = Promise.withResolvers<void>();
+    const dead = Promise.withResolvers<void>();
+    server.script(async () => {
+      asked.resolve();
+      await dead.promise;
+      return 'hello';
+    });
+    const answered = pi.prompt(say('hello'));
+    await asked.promise;
+    void cursor.prompt(say('#die'));
+    await rootsOf(world.tracing, 1);
+    dead.resolve();
+    await answered;
+    const roots = await rootsOf(world.tracing, 2);
+    expect(roots.map(({ attributes }) => [attributes['session.id'], attributes['error.type']])).toEqual([
+      ['pi', undefined],
+      ['cursor', 'agent_process_exited'],
+    ]);
+  });
+
   test('of the protocol’s own code, which the caller gets as the SDK makes it', async () => {
     const { session } = await world.open('local-1');
     await expect(session.prompt(say('#fail'))).rejects.toMatchObject({ name: 'AcpRpcError', code: -32603 });
@@ -102,6 +129,11 @@ describe('a turn ends with an error', () => {
 describe('a permission', () => {
   test('that nobody gives in time keeps the turn open; once given, silence ends it again', async () => {
     const { session, client } = await world.open('local-1', { idleTimeoutMillis: 600 });
+    const { transport } = Reflect.get(client, 'liveConnections').get('cursor').acp;
+    // An agent that does not say that it goes on.
+    const push = transport.processSseEvent;
+    transport.processSseEvent = (chunk: string) =>
+      chunk.includes('"in_progress"') || chunk.includes('"completed"') ? undefined : push.call(transport, chunk);
     const asked = Promise.withResolvers<string>();
     session.onPermissionRequest((request) => asked.resolve(request.id));
     const prompted = session.prompt(say('#tool #permission #hang'));

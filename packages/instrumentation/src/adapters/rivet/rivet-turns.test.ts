@@ -1,7 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { currentSession, withSession } from '../../session/active-session.ts';
 import { rootsOf, say, startRivetWorld, type RivetWorld } from '../../testing/rivet.ts';
+import { CLOCKS_APART } from '../../testing/tracing.ts';
 
 let world: RivetWorld;
 beforeEach(async () => {
@@ -75,6 +77,30 @@ describe('what a turn says', () => {
     await rootsOf(world.tracing, 1);
     const tool = world.tracing.capture.spans.find(({ name }) => name === 'execute_tool execute');
     expect(Number((tool?.end ?? 0n) - (tool?.start ?? 0n)) / 1e6).toBeGreaterThanOrEqual(29);
+  });
+
+  test('lasts as long as its HTTP request, where its answer comes on the stream first, and is heard inside it', async () => {
+    const { session, client } = await world.open('local-1');
+    const { transport } = Reflect.get(client, 'liveConnections').get('cursor').acp;
+    const held = Promise.withResolvers<void>();
+    const { fetcher } = transport;
+    transport.fetcher = async (url: string, init: RequestInit) => {
+      const response = await fetcher(url, init);
+      if (init.method === 'POST') await held.promise;
+      return response;
+    };
+    const heard = new Set<string | undefined>();
+    session.onEvent(({ sender }) => {
+      if (sender === 'agent') heard.add(currentSession()?.id);
+    });
+    await withSession('conv-42', () => session.prompt(say('hello')));
+    await wait(50);
+    expect(world.tracing.capture.index.runs).toHaveLength(0);
+    const released = Date.now();
+    held.resolve();
+    const [root] = await rootsOf(world.tracing, 1);
+    expect(Number(root?.end) / 1e6).toBeGreaterThanOrEqual(released - CLOCKS_APART);
+    expect([...heard]).toEqual(['conv-42']);
   });
 
   test('a tool’s failure is the tool’s, not the turn’s', async () => {

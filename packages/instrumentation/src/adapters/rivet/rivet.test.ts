@@ -8,6 +8,7 @@ import { captureFiles, check } from '@turnkeeper/check';
 import '@turnkeeper/check/vitest';
 import { InMemorySessionPersistDriver } from 'sandbox-agent';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { attachSession, SessionContext } from '../../session/session-context.ts';
 import { currentSession, withSession } from '../../session/active-session.ts';
 import { otlpFileProcessor } from '../../testing/otlp-file.ts';
 import { rootsOf, say, startRivetWorld, type RivetWorld } from '../../testing/rivet.ts';
@@ -82,6 +83,18 @@ describe('a conversation', () => {
     await withSession('conv-42', () => session.prompt(say('hello')));
     await rootsOf(world.tracing, 1);
     expect(world.tracing.capture).toHaveSession('explicit-1', { turns: 1 });
+  });
+
+  test('is on the id that is attached to its session, else on the one that is attached to its client', async () => {
+    const { session, client, daemon } = await world.open('local-1');
+    const other = await client.createSession({ id: 'local-2', agent: 'cursor', cwd: daemon.cwd });
+    attachSession(client, new SessionContext({ sessionId: 'conv-client' }));
+    attachSession(session, new SessionContext({ sessionId: 'conv-session' }));
+    await session.prompt(say('hello'));
+    await other.prompt(say('hello'));
+    await rootsOf(world.tracing, 2);
+    expect(world.tracing.capture).toHaveSession('conv-session', { turns: 1 });
+    expect(world.tracing.capture).toHaveSession('conv-client', { turns: 1 });
   });
 
   test('sent raw is traced as well, and other methods of the protocol are not turns', async () => {
@@ -246,6 +259,37 @@ describe('the seam', () => {
     expect(world.tracing.diagnostics).toEqual([
       expect.stringContaining('opens its connections in a way that is not known'),
     ]);
+  });
+
+  const method = async (): Promise<void> => {};
+  const connection = { sendSessionMethod: method, handleEnvelope: method, handlePermissionRequest: method };
+  test.each([
+    ['without its methods', { acp: { transport: {} } }],
+    ['without its end', { ...connection, acp: { transport: {} } }],
+    ['without a transport', { ...connection, close: method }],
+    ['whose transport is another', { ...connection, close: method, acp: { transport: {} } }],
+  ])('says once that turns may lack something on a connection %s', async (_what, connected) => {
+    const { observe } = await import('../../observe.ts');
+    const { rivet } = await import('./index.ts');
+    const client = { rawSendSessionMethod: method, getLiveConnection: async () => connected };
+    observe(rivet, client);
+    await client.getLiveConnection();
+    await client.getLiveConnection();
+    expect(world.tracing.diagnostics).toEqual([expect.stringContaining('a connection is not as expected')]);
+  });
+
+  test('makes no turn of a notification, whose end nobody would tell of', async () => {
+    const { observe } = await import('../../observe.ts');
+    const { rivet } = await import('./index.ts');
+    const client = {
+      rawSendSessionMethod: (..._args: unknown[]): Promise<unknown> => Promise.reject(new Error('gone')),
+    };
+    observe(rivet, client);
+    const prompt = ['local-1', 'session/prompt', { prompt: [] }];
+    await expect(client.rawSendSessionMethod(...prompt, { notification: true })).rejects.toThrow('gone');
+    expect(world.tracing.capture.spans).toHaveLength(0);
+    await expect(client.rawSendSessionMethod(...prompt, {})).rejects.toThrow('gone');
+    expect(world.tracing.capture.index.runs).toHaveLength(1);
   });
 
   test('leaves the model’s and the user’s words out of every attribute', async () => {
