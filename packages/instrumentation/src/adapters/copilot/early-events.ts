@@ -7,11 +7,11 @@ const MAX_EARLY = 128;
 /** How many sessions can be early at a time. */
 const MAX_SESSIONS = 64;
 
-/** A cloud session under way: the runtime will name it. Settled in the context of whoever creates it. */
-export interface Creation {
-  opened(session: string): void;
-  failed(): void;
-}
+/**
+ * A cloud session under way. To be called in the context of whoever creates it, once: with the id that the runtime has
+ * given it, or without one where it failed.
+ */
+export type Creation = (session?: string) => void;
 
 /** What can come early. */
 type Early = Extract<CopilotNative, { kind: 'event' | 'request' | 'refused' }>;
@@ -41,16 +41,10 @@ export class EarlyEvents {
   }
 
   expect(): Creation {
-    const creation: Creation = {
-      opened: (session) => {
-        this.#creations.delete(creation);
-        this.#release(session);
-        this.#abandon(creation);
-      },
-      failed: () => {
-        this.#creations.delete(creation);
-        this.#abandon(creation);
-      },
+    const creation: Creation = (session) => {
+      this.#creations.delete(creation);
+      if (session !== undefined) this.#release(session);
+      this.#abandon(creation);
     };
     this.#creations.add(creation);
     return creation;

@@ -62,7 +62,7 @@ export function attach(client: CopilotClient, tap: Tap<CopilotNative>): () => vo
     tap.caller(id);
   }
   undo.push(fillTraceContext(client, tap), ...observeOpening(client, tap, early, watch));
-  undo.push(...observeNotifications(client, tap, early), ...observeRequests(client, tap, early));
+  undo.push(observeNotifications(client, tap, early), ...observeRequests(client, tap, early));
   return () => {
     early.drop();
     for (const step of [...undo.splice(0), ...[...watched.values()].flat()].toReversed()) step?.();
@@ -94,8 +94,8 @@ function observeOpening(
       if (!failure && isRecord(session) && given !== undefined) {
         watch(session);
         opened(given);
-        creation?.opened(given);
-      } else if (creation) creation.failed();
+        creation?.(given);
+      } else if (creation) creation();
       else if (id !== undefined) tap.deliver({ kind: 'closed', session: id, why: 'create_failed' });
     });
   };
@@ -184,7 +184,7 @@ function observeNotifications(
   client: CopilotClient,
   tap: Tap<CopilotNative>,
   early: EarlyEvents,
-): ((() => void) | undefined)[] {
+): (() => void) | undefined {
   /** The model calls that have not answered yet, by session and agent: of many deltas, one is told. */
   const silent = new Set<string>();
   const isNews = ({ session, agent, event }: Notification): boolean => {
@@ -208,7 +208,7 @@ function observeNotifications(
     return tap.around(native, () => proceed(...args));
   });
   if (!undo) tap.warn('this client has no handleSessionEventNotification: its events are lost');
-  return [undo];
+  return undo;
 }
 
 function observeRequests(
@@ -225,16 +225,15 @@ function observeRequests(
       const done = (_value: unknown, failure?: { readonly error: unknown }): void => {
         if (!failure) return;
         const refused = { kind: 'refused', session, request } as const;
-        if (!isEarly) {
-          tap.deliver(refused);
-          return;
-        }
-        tap.warn(`the SDK refused a request (${request}) before a session was created`);
-        early.hold(session, refused);
+        if (isEarly) {
+          tap.warn(`the SDK refused a request (${request}) before a session was created`);
+          early.hold(session, refused);
+        } else tap.deliver(refused);
       };
-      if (!isEarly) return tap.around(native, () => afterSettled(proceed(...args), done));
+      const work = (): unknown => afterSettled(proceed(...args), done);
+      if (!isEarly) return tap.around(native, work);
       early.hold(session, native);
-      return afterSettled(proceed(...args), done);
+      return work();
     }),
   );
 }

@@ -34,16 +34,13 @@ export function* translate(native: CopilotNative, state: CopilotState): Iterable
         yield event.at === undefined && native.at !== undefined ? { ...event, at: native.at } : event;
       }
       return;
-    case 'request': {
-      const turn = current(state.sessions.get(native.session));
-      if (turn && WAITS.has(native.request))
-        yield { type: 'run.wait', run: turn.run, at: native.at, reason: native.request };
-      return;
-    }
+    case 'request':
     case 'refused': {
-      const turn = current(state.sessions.get(native.session));
-      const { request: subject, at } = native;
-      if (turn) yield { type: 'run.state', run: turn.run, at, state: 'request_refused', subject };
+      const { kind, request, at } = native;
+      const run = current(state.sessions.get(native.session))?.run;
+      if (run === undefined) return;
+      if (kind === 'refused') yield { type: 'run.state', run, at, state: 'request_refused', subject: request };
+      else if (WAITS.has(request)) yield { type: 'run.wait', run, at, reason: request };
       return;
     }
     case 'abort':
@@ -68,18 +65,15 @@ export function scope(native: CopilotNative, state: CopilotState): Scope | null 
   if (!turn) return null;
   const { run, tools, agents } = turn;
   if (native.kind === 'request') return { run };
-  const tool = native.kind === 'event' ? toolOf(native.event) : undefined;
-  if (tool !== undefined && tools.has(tool)) return { run, call: tool, span: spanOf(native) };
+  const tool = native.kind === 'event' ? toolOf(native.event) : {};
+  if (tool.call !== undefined && tools.has(tool.call)) return { run, ...tool };
   return native.agent !== undefined && agents.has(native.agent) ? { run, call: native.agent } : { run };
 }
 
-function spanOf(native: CopilotNative): string | undefined {
-  return native.kind === 'event' && native.event.type === 'tool_request' ? native.event.span : undefined;
-}
-
-function toolOf(event: CopilotEvent): string | undefined {
-  if (event.type === 'tool_request') return event.id;
-  return event.type === 'wait' ? event.tool : undefined;
+/** The tool call that an event is about, if it is one to work in; and the runtime's own span of it. */
+function toolOf(event: CopilotEvent): Omit<Scope, 'run'> {
+  if (event.type === 'tool_request') return { call: event.id, span: event.span };
+  return { call: event.type === 'wait' ? event.tool : undefined };
 }
 
 function sessionIn(state: CopilotState, id: string): SessionState {
@@ -176,22 +170,13 @@ function* prompt(
   if (!own && ongoing && (interaction === undefined || isMore)) return;
   const turn = own ?? newTurn(native.fresh ?? native.session);
   turn.wasAborted = false;
-  yield* supersede(turn, session);
+  yield* settle(session, turn);
   if (own) turns.splice(turns.indexOf(own), 1);
   turns.unshift(turn);
   turn.interaction = interaction;
   turn.hasBegun = true;
   if (!turn.isStarted) {
     yield* begin(turn, native.session, session, { input: event.content, caller: own ? own.run : native.session });
-  }
-}
-
-/** The runtime works on one turn at a time: with the next one, the last is over, also where no idle told so. */
-function* supersede(next: Turn, session: SessionState): Iterable<RunEvent> {
-  for (const turn of session.turns.slice()) {
-    if (turn === next) continue;
-    if (turn.wasAborted) yield* end(turn, session, { kind: 'cancelled' });
-    else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
   }
 }
 
@@ -225,10 +210,14 @@ function abort({ turns }: SessionState): void {
   }
 }
 
-/** What has begun is done, what was aborted is too, and what was to steer has steered or never will. */
-function* settle(session: SessionState): Iterable<RunEvent> {
+/**
+ * What has begun is done, and what was aborted is too: the runtime works on one turn at a time, and does not always tell
+ * that it is idle in between. With none to come next, what was to steer has steered or never will.
+ */
+function* settle(session: SessionState, next?: Turn): Iterable<RunEvent> {
   for (const turn of session.turns.slice()) {
-    const isStale = !turn.isStarted && turn.message !== undefined;
+    if (turn === next) continue;
+    const isStale = !next && !turn.isStarted && turn.message !== undefined;
     if (turn.wasAborted || isStale) yield* end(turn, session, { kind: 'cancelled' });
     else if (turn.hasBegun) yield* end(turn, session, { kind: 'ok' });
   }

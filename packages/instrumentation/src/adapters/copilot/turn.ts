@@ -15,11 +15,11 @@ export interface Turn {
   /** Whether it was aborted, at work or in the queue: the runtime drops it. */
   wasAborted: boolean;
   /** The runtime's id of the message, once it has accepted it. */
-  message: string | undefined;
-  interaction: string | undefined;
+  message?: string | undefined;
+  interaction?: string | undefined;
   /** What went wrong last; a model's answer mends it. */
-  error: string | undefined;
-  answer: unknown;
+  error?: string | undefined;
+  answer?: unknown;
   models: number;
   /** The open model call of each agent; the session's own under the empty name. */
   readonly open: Map<string, ModelCall>;
@@ -45,9 +45,9 @@ export interface ModelCall {
 export interface SessionState {
   readonly id: string;
   provider: string;
-  remote: Remote | undefined;
+  remote?: Remote | undefined;
   /** The model that answered last: what upkeep will ask. */
-  model: string | undefined;
+  model?: string | undefined;
   /** The turns, first the one that the runtime works on; the others wait in its queue. */
   readonly turns: Turn[];
 }
@@ -56,7 +56,7 @@ export interface SessionState {
 const PROVIDER = 'github';
 
 export function newSession(id: string): SessionState {
-  return { id, provider: PROVIDER, remote: undefined, model: undefined, turns: [] };
+  return { id, provider: PROVIDER, turns: [] };
 }
 
 export function newTurn(run: RunId, task?: string): Turn {
@@ -67,10 +67,6 @@ export function newTurn(run: RunId, task?: string): Turn {
     hasBegun: false,
     isDoomed: false,
     wasAborted: false,
-    message: undefined,
-    interaction: undefined,
-    error: undefined,
-    answer: undefined,
     models: 0,
     open: new Map(),
     agents: new Map(),

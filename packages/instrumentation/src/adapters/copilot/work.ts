@@ -16,40 +16,35 @@ export interface Place {
 export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunEvent> {
   const { turn, agent } = place;
   const { run } = turn;
+  const open = turn.open.get(agent ?? '');
   switch (event.type) {
     case 'model_start':
       yield* startModel(event.model, place);
       return;
-    case 'model_output': {
-      const call = turn.open.get(agent ?? '')?.call;
-      if (call !== undefined) yield { type: 'model.output', run, call };
+    case 'model_output':
+      if (open) yield { type: 'model.output', run, call: open.call };
       return;
-    }
-    case 'model_usage': {
-      const call = turn.open.get(agent ?? '');
+    case 'model_usage':
       turn.error = agent === undefined ? undefined : turn.error;
-      if (call) call.usage = event;
+      if (open) open.usage = event;
       else if (agent === undefined || turn.agents.has(agent))
         yield* endModel(yield* startModel(event.model, place, event.began), place, { kind: 'ok' }, event);
       return;
-    }
-    case 'model_failure': {
-      const call = turn.open.get(agent ?? '');
-      if (call) call.error = event.error;
+    case 'model_failure':
+      if (open) open.error = event.error;
       return;
-    }
     case 'model_end':
-      yield* endModel(turn.open.get(agent ?? ''), place, outcomeOf(event.outcome));
+      yield* endModel(open, place, outcomeOf(event.outcome));
       return;
     case 'turn_end':
-      yield* endModel(turn.open.get(agent ?? ''), place, { kind: 'ok' });
+      yield* endModel(open, place, { kind: 'ok' });
       return;
     case 'compaction_start':
       yield* startModel(place.session.model, place);
       return;
     case 'compaction_end': {
       const { error, usage, model } = event;
-      yield* endModel(turn.open.get(agent ?? ''), place, failedWith(error), { type: 'model_usage', usage, model });
+      yield* endModel(open, place, failedWith(error), { type: 'model_usage', usage, model });
       return;
     }
     case 'tool_start':
@@ -69,10 +64,9 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       yield { type: 'agent.start', run, call: id, within, agent: name, provider: place.session.provider };
       return;
     }
-    case 'agent_end': {
+    case 'agent_end':
       yield* endAgent(event.id, place, outcomeOf(event.outcome, 'agent_error'));
       return;
-    }
     default:
       return;
   }
