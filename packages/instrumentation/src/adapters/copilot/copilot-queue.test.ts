@@ -31,7 +31,10 @@ const turns = (count: number) => until(() => world.tracing.capture.index.runs.le
 
 test.each<[string, (() => Promise<void>)?]>([
   ['never did'],
-  ['did so before it was accepted', () => tell('user.message', { messageId: 'too late', delivery: 'steering' })],
+  [
+    'did so before it was accepted',
+    () => tell('user.message', { messageId: 'too late', interactionId: 'first', delivery: 'steering' }),
+  ],
 ])(
   'a message that was to steer and %s is forgotten with the turn: the next one has its own at once',
   async (_, steer) => {
