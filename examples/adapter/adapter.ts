@@ -1,4 +1,4 @@
-import { afterSettled, wrapMethod, type Adapter, type RunId } from '@turnkeeper/instrumentation/adapter';
+import { afterCall, wrapMethod, type Adapter, type RunId } from '@turnkeeper/instrumentation/adapter';
 import type { Chat, ChatEvent } from './engine.ts';
 
 /** What the engine's seams deliver: plain data, with the run that was executing there. */
@@ -42,8 +42,9 @@ export const chat: Adapter<Chat, ChatNative, ChatState> = {
       const run = tap.mint();
       return tap.run(run, [session], () => {
         tap.deliver({ kind: 'asked', run, session: session.id, question: args[0] });
-        return afterSettled(proceed(...args), (_answer, failure) =>
-          tap.deliver({ kind: 'answered', run, ...(failure && { failure: 'chat_error' }) }),
+        return afterCall(
+          () => proceed(...args),
+          (_answer, failure) => tap.deliver({ kind: 'answered', run, ...(failure && { failure: 'chat_error' }) }),
         );
       });
     });

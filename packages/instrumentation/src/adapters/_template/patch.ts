@@ -1,4 +1,4 @@
-import { afterSettled, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { afterCall, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { nameOf, text, type TemplateNative, type TemplateSession } from './native.ts';
 
 /** Where auto-instrumentation meets sessions: the package, its export, and the methods whose first call finds one. */
@@ -10,8 +10,9 @@ export function attach(session: TemplateSession, tap: Tap<TemplateNative>): () =
     const run = tap.mint();
     return tap.run(run, [session], () => {
       tap.deliver({ kind: 'asked', run, session: text(session.id), input: args[0] });
-      return afterSettled(proceed(...args), (output, failure) =>
-        tap.deliver({ kind: 'answered', run, output, failure: failure && nameOf(failure.error) }),
+      return afterCall(
+        () => proceed(...args),
+        (output, failure) => tap.deliver({ kind: 'answered', run, output, failure: failure && nameOf(failure.error) }),
       );
     });
   });

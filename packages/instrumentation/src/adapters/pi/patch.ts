@@ -1,4 +1,4 @@
-import { afterSettled, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { afterCall, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { observeModels } from './models.ts';
 import { isRecord, nameOf, readEvent, willSettle, type PiMethod, type PiNative, type PiSession } from './native.ts';
 import { identityOf, isUnheard, placeOf } from './place.ts';
@@ -24,8 +24,9 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
         const run = tap.mint();
         return tap.run(run, [session, session.agent], () => {
           tap.deliver({ kind: 'called', run, via, ...identityOf(session), input: args[0] });
-          return afterSettled(proceed(...args), (_value, failure) =>
-            tap.deliver({ kind: 'returned', run, failure: failure && nameOf(failure.error) }),
+          return afterCall(
+            () => proceed(...args),
+            (_value, failure) => tap.deliver({ kind: 'returned', run, failure: failure && nameOf(failure.error) }),
           );
         });
       }),

@@ -1,4 +1,13 @@
-import { afterSettled, isRecord, text, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import {
+  afterCall,
+  afterSettled,
+  isRecord,
+  text,
+  listenToMethod,
+  wrapMethod,
+  type Patch,
+  type Tap,
+} from '../../adapter.ts';
 import { nameFailure, readAnswer, recordOf, withMeta } from '../acp-protocol.ts';
 import {
   readConnections,
@@ -47,11 +56,14 @@ export function attach(client: RivetClient, tap: Tap<RivetNative>): () => void {
       const handle = readEntry(client, 'sessionHandles', session);
       return tap.run(run, isRecord(handle) ? [handle] : [], () => {
         tap.deliver({ kind: 'called', run, session, input: recordOf(params)['prompt'] });
-        return afterSettled(proceed(...args), (value, failure) => {
-          const answer = readAnswer(recordOf(value)['response'], failure);
-          tap.deliver({ kind: 'settled', run, at: tap.now(), answer });
-          tap.later(GRACE, { kind: 'expired', run });
-        });
+        return afterCall(
+          () => proceed(...args),
+          (value, failure) => {
+            const answer = readAnswer(recordOf(value)['response'], failure);
+            tap.deliver({ kind: 'settled', run, at: tap.now(), answer });
+            tap.later(GRACE, { kind: 'expired', run });
+          },
+        );
       });
     }),
   );

@@ -107,6 +107,18 @@ describe('a turn ends with an error', () => {
     expect(world.tracing.capture).toPassChecks();
   });
 
+  test('when what somebody has put in the way throws at once', async () => {
+    const { client } = await world.open('local-1');
+    const refused = new RangeError('not now');
+    const send = vi.spyOn(Object.getPrototypeOf(client), 'rawSendSessionMethod').mockImplementation(() => {
+      throw refused;
+    });
+    expect(() => client.rawSendSessionMethod('local-1', 'session/prompt', { prompt: [] })).toThrow(refused);
+    expect(send).toHaveBeenCalledOnce();
+    const [root] = await rootsOf(world.tracing, 1);
+    expect(root?.attributes).toMatchObject({ 'session.id': 'local-1', 'error.type': 'RangeError' });
+  });
+
   test('when nothing could be sent: a turn that the user asked for is a turn', async () => {
     const { client, daemon } = await world.open('local-1');
     await expect(client.rawSendSessionMethod('no-such', 'session/prompt', { prompt: [] })).rejects.toThrow('not found');
