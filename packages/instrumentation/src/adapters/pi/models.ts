@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterCall, afterSettled, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
+import { afterCall, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
 import { hostReader, isRecord, nameOf, readMessage, readModel, type PiNative, type PiSession } from './native.ts';
 import { isUnheard, placeOf } from './place.ts';
 
@@ -18,7 +18,6 @@ export function observeModels(session: PiSession, tap: Tap<PiNative>): ObservedM
   let waiting: string | undefined;
   // `streamFn` up to 0.79.
   const member = 'streamFunction' in agent ? 'streamFunction' : 'streamFn';
-
   const original: unknown = Reflect.get(agent, member);
 
   const unwrap = wrapMethod(agent, member, (proceed, args) => {
@@ -91,8 +90,8 @@ function showOriginal(session: PiSession, member: string, original: unknown): ((
       place({ get, set });
     }
     asks += 1;
-    return afterSettled(
-      asking.run(true, () => proceed(...args)),
+    return afterCall(
+      () => asking.run(true, () => proceed(...args)),
       () => {
         asks -= 1;
         // Who has put something else there meanwhile, perhaps another observation, keeps it.
