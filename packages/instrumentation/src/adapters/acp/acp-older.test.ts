@@ -17,6 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => tracing[Symbol.dispose]());
 
+/** One that is not asked anything here, and does not listen. */
+const client = {
+  requestPermission: async () => ({ outcome: { outcome: 'cancelled' as const } }),
+  sessionUpdate: async () => {},
+};
+
 describe('a client of the older API', () => {
   test.each([
     ['0.22', acp022.ClientSideConnection],
@@ -57,13 +63,7 @@ describe('a client of the older API', () => {
 
   test('0.22, whose connection throws once it is closed: the turn ends, and the caller gets what it throws', async () => {
     await using running = startAgent();
-    const connection = new acp022.ClientSideConnection(
-      () => ({
-        requestPermission: async () => ({ outcome: { outcome: 'cancelled' as const } }),
-        sessionUpdate: async () => {},
-      }),
-      running.stream,
-    );
+    const connection = new acp022.ClientSideConnection(() => client, running.stream);
     observe(acp, connection);
     await connection.initialize({ protocolVersion: 1 });
     const { sessionId } = await connection.newSession({ cwd: '/', mcpServers: [] });
@@ -76,13 +76,7 @@ describe('a client of the older API', () => {
 
   test('0.16, which hides its connection: turns without tools, and their end when the agent dies', async () => {
     await using running = startAgent();
-    const connection = new acp016.ClientSideConnection(
-      () => ({
-        requestPermission: async () => ({ outcome: { outcome: 'cancelled' as const } }),
-        sessionUpdate: async () => {},
-      }),
-      running.stream,
-    );
+    const connection = new acp016.ClientSideConnection(() => client, running.stream);
     observe(acp, connection);
     await connection.initialize({ protocolVersion: 1 });
     const { sessionId } = await connection.newSession({ cwd: '/', mcpServers: [] });
