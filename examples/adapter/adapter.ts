@@ -1,4 +1,4 @@
-import { afterCall, wrapMethod, type Adapter, type RunId } from '@turnkeeper/instrumentation/adapter';
+import { wrapMethod, type Adapter, type RunId } from '@turnkeeper/instrumentation/adapter';
 import type { Chat, ChatEvent } from './engine.ts';
 
 /** What the engine's seams deliver: plain data, with the run that was executing there. */
@@ -40,13 +40,15 @@ export const chat: Adapter<Chat, ChatNative, ChatState> = {
   attach(session, tap) {
     const unwrap = wrapMethod(session, 'ask', (proceed, args) => {
       const run = tap.mint();
-      return tap.run(run, [session], () => {
-        tap.deliver({ kind: 'asked', run, session: session.id, question: args[0] });
-        return afterCall(
-          () => proceed(...args),
-          (_answer, failure) => tap.deliver({ kind: 'answered', run, ...(failure && { failure: 'chat_error' }) }),
-        );
-      });
+      return tap.run(
+        run,
+        [session],
+        () => {
+          tap.deliver({ kind: 'asked', run, session: session.id, question: args[0] });
+          return proceed(...args);
+        },
+        (_answer, failure) => tap.deliver({ kind: 'answered', run, ...(failure && { failure: 'chat_error' }) }),
+      );
     });
     const off = session.on((event) =>
       tap.guard(() => {

@@ -3,10 +3,12 @@
  * spans, sessions, clocks, timers and contexts are the core's. This is the only file of the core an adapter imports.
  */
 import type { CallId, CallerName, Millis, RunEvent, RunId } from './run-event.ts';
+import type { Done, Failure } from './wrap-method.ts';
 
 export type * from './run-event.ts';
 export { count, isRecord, text } from './narrow.ts';
-export { afterCall, afterSettled, listenToMethod, methodWrapper, wrapMethod, type Around } from './wrap-method.ts';
+export { afterCall, afterSettled, listenToMethod, methodWrapper, wrapMethod } from './wrap-method.ts';
+export type { Around, Done, Failure } from './wrap-method.ts';
 
 /**
  * One engine. `Target` is what is observed (a session, a client, a class), `Native` what its seams deliver as plain
@@ -66,7 +68,10 @@ export type Carrier = Readonly<Record<string, string>>;
  */
 export type Destination = 'peer' | { readonly host: string };
 
-/** What `attach` speaks to. No member throws; `work` always runs, and what it returns or throws is passed on. */
+/**
+ * What `attach` speaks to. No member throws; `work` always runs, and what it returns or throws is passed on. `done` is told
+ * once how it went, in the context of the work: as soon as it has thrown, or what it gives has settled (see `afterSettled`).
+ */
 export interface Tap<Native> {
   /** One native signal. */
   deliver(native: Native): void;
@@ -75,11 +80,11 @@ export interface Tap<Native> {
    * session; there is no span before `translate` yields the run's start. When `work` has settled without one, the run
    * is forgotten.
    */
-  run<T>(run: RunId, owners: readonly object[], work: () => T): T;
+  run<T>(run: RunId, owners: readonly object[], work: () => T, done?: Done): T;
   /** Delivers, then runs `work` in the scope of this signal. The carrier takes the context that `work` runs in along. */
-  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T;
+  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T, done?: Done): T;
   /** Runs `work` in this scope; where the scope is unknown or over, `work` just runs. */
-  inside<T>(scope: Scope, work: () => T): T;
+  inside<T>(scope: Scope, work: () => T, done?: Done): T;
   /**
    * The same for a lazy stream: every step of its iteration runs in this scope, and is a sign of life. `done` is called
    * once, when the iteration has ended or failed, or its reader has left; at once where the stream cannot be followed.
@@ -88,7 +93,7 @@ export interface Tap<Native> {
   through<I extends AsyncIterable<unknown>>(
     scope: Scope,
     stream: I,
-    done?: (failure?: { readonly error: unknown }) => void,
+    done?: (failure?: Failure) => void,
     see?: (value: unknown) => void,
   ): I;
   /** Runs `work` in nobody's run: for connections and loops that several conversations share. */

@@ -4,10 +4,11 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { AlwaysOffSampler, BasicTracerProvider, SamplingDecision } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Done, Tap } from './adapter.ts';
 import { observe, type Observation, type ObserveOptions } from './observe.ts';
 import { currentSession, withSession } from './session/active-session.ts';
 import { collectGarbage } from './testing/garbage.ts';
-import { script, scriptedAdapter, type Scripted } from './testing/scripted.ts';
+import { script, scriptedAdapter, type Scripted, type ScriptedNative } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
 
 let tracing: Tracing;
@@ -255,5 +256,72 @@ describe('the error boundary', () => {
     await expect(tap.run('c', [], () => Promise.reject(new RangeError('the engine’s own')))).rejects.toThrow(
       RangeError,
     );
+  });
+});
+
+describe('who asked how work went', () => {
+  const failed = new RangeError('the engine’s own');
+  const ways = {
+    'gives a value': { work: () => 'given', told: ['given', undefined] },
+    throws: {
+      work: () => {
+        throw failed;
+      },
+      told: [undefined, { error: failed }],
+    },
+    'gives a promise': { work: () => Promise.resolve('given'), told: ['given', undefined] },
+    'gives one that is rejected': { work: () => Promise.reject(failed), told: [undefined, { error: failed }] },
+  } as const;
+
+  const calls: Record<string, (tap: Tap<ScriptedNative>, work: () => unknown, done: Done) => unknown> = {
+    run: (tap, work, done) => tap.run('inner', [], work, done),
+    around: (tap, work, done) => tap.around({ events: [], scope: { run: 'r', call: 't' } }, work, done),
+    inside: (tap, work, done) => tap.inside({ run: 'r', call: 't' }, work, done),
+    'around, in nobody’s run': (tap, work, done) => tap.around({ events: [], scope: null }, work, done),
+    'inside what is over': (tap, work, done) => tap.inside({ run: 'no-such' }, work, done),
+    'run, suppressed': (tap, work, done) =>
+      context.with(suppressTracing(context.active()), () => tap.run('inner', [], work, done)),
+  };
+
+  const cases = Object.keys(calls).flatMap((call) => Object.keys(ways).map((way) => [call, way] as const));
+
+  test.each(cases)('%s: is told once, in the context of work that %s', async (call, way) => {
+    const { tap, say } = script();
+    const { work, told } = ways[way as keyof typeof ways];
+    const places: Context[] = [];
+    const seen: unknown[] = [];
+    await tap.run('r', [], async () => {
+      say({ type: 'run.start', run: 'r' }, { type: 'tool.start', run: 'r', call: 't', tool: 'look' });
+      const given = async (): Promise<unknown> =>
+        calls[call]?.(
+          tap,
+          () => {
+            places.push(context.active());
+            return work();
+          },
+          (...how) => {
+            seen.push(how.length === 1 ? [how[0], undefined] : how);
+            places.push(context.active());
+            throw new Error('ours');
+          },
+        );
+      await expect(given().catch((error: unknown) => ({ error }))).resolves.toEqual(told[1] ?? told[0]);
+    });
+    expect(seen).toEqual([told]);
+    expect(places).toHaveLength(2);
+    expect(places[1]).toBe(places[0]);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('listener failed')]);
+  });
+
+  test('is told nothing any more once the observation has ended', async () => {
+    const { tap, observation } = script();
+    const done = vi.fn<Done>();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const before = tap.run('r', [], () => promise, done);
+    observation.stop();
+    resolve('given');
+    await expect(before).resolves.toBe('given');
+    expect(tap.run('s', [], () => 'given', done)).toBe('given');
+    expect(done).not.toHaveBeenCalled();
   });
 });

@@ -5,6 +5,7 @@ import type {
   Carrier,
   CallerName,
   Destination,
+  Done,
   Millis,
   Place,
   RunEvent,
@@ -49,8 +50,6 @@ export interface AttachmentSettings {
 
 /** How many of an engine's sessions are remembered at least, to say when one is over. */
 const SESSIONS = 1_000;
-
-const noCarrier = (): Carrier => ({});
 
 /**
  * One adapter on one target: the table of its runs, and the tap that the adapter speaks to. The error boundary: nothing
@@ -108,30 +107,29 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     }
   }
 
-  run<T>(id: RunId, owners: readonly object[], work: () => T): T {
+  run<T>(id: RunId, owners: readonly object[], work: () => T, done?: Done): T {
     const base = activeContext();
-    if (this.#stopped || isTracingSuppressed(base)) return work();
-    const run = this.#guard('run', () => this.#open(id, base, owners));
-    if (!run) return work();
-    return afterCall(
-      () => runInContext(run.context, work),
-      () => this.#left(run),
-    );
+    const isOff = this.#stopped || isTracingSuppressed(base);
+    const run = isOff ? undefined : this.#guard('run', () => this.#open(id, base, owners));
+    if (!run) return this.#within(undefined, work, done);
+    return this.#within(run.context, work, (value, failure) => {
+      this.guard(() => done?.(value, failure));
+      this.#left(run);
+    });
   }
 
-  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T): T {
+  around<T>(native: Native, work: (carrier: (to: Destination) => Carrier) => T, done?: Done): T {
     this.deliver(native);
     const scope = this.#stopped ? undefined : this.#guard('scope', () => this.#adapter.scope?.(native, this.#state));
-    if (scope === null) return this.outside(() => work(noCarrier));
     const within = scope ? this.#contextOf(scope) : activeContext();
-    if (this.#stopped || !within) return work(noCarrier);
-    const carrier = (to: Destination): Carrier => this.#guard('carrier', () => carrierFor(within, to)) ?? {};
-    return scope ? runInContext(within, () => work(carrier)) : work(carrier);
+    const isCarried = !this.#stopped && scope !== null;
+    const carrier = (to: Destination): Carrier =>
+      (isCarried && within && this.#guard('carrier', () => carrierFor(within, to))) || {};
+    return this.#within(scope === null ? ROOT_CONTEXT : scope && within, () => work(carrier), done);
   }
 
-  inside<T>(scope: Scope, work: () => T): T {
-    const within = this.#contextOf(scope);
-    return within ? runInContext(within, work) : work();
+  inside<T>(scope: Scope, work: () => T, done?: Done): T {
+    return this.#within(this.#contextOf(scope), work, done);
   }
 
   through<I extends AsyncIterable<unknown>>(
@@ -355,6 +353,13 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       clearTimeout(timer);
       this.#timers.delete(timer);
     };
+  }
+
+  /** Works in this context, if any, and says how it went. */
+  #within<T>(within: Context | undefined, work: () => T, done: Done | undefined): T {
+    const followed = (): T =>
+      done ? afterCall(work, (value, failure) => this.guard(() => done(value, failure))) : work();
+    return within ? runInContext(within, followed) : followed();
   }
 
   #guard<T>(what: string, work: () => T): T | undefined {

@@ -1,10 +1,10 @@
 import type { Context } from '@opentelemetry/api';
 import { isFunction, isObject } from './narrow.ts';
 import { frameIn, runInContext, type Frame } from './session/active-session.ts';
-import { afterCall } from './wrap-method.ts';
+import { afterCall, type Failure } from './wrap-method.ts';
 
 /** Called once a stream is over: read to its end, failed, or left by its reader. */
-export type StreamDone = (failure?: { readonly error: unknown }) => void;
+export type StreamDone = (failure?: Failure) => void;
 
 /** How a stream is read and left. */
 const MEMBERS = [Symbol.asyncIterator, 'next', 'return', 'throw', Symbol.asyncDispose];

@@ -30,6 +30,7 @@ import {
 } from './session/active-session.ts';
 import { goodSessionId, isSessionId } from './session/session-id.ts';
 import type { Session, SessionSource } from './session/session.ts';
+import type { Failure } from './wrap-method.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
 type CallKind = 'agent' | 'model' | 'tool' | 'step';
@@ -287,7 +288,7 @@ export class Run {
     const calls = this.isRecorded ? [...this.#calls.values()] : [];
     this.#phase = 'closed';
     this.#calls.clear();
-    let failure: { readonly error: unknown } | undefined;
+    let failure: Failure | undefined;
     // A processor that fails at the end of one keeps no other open.
     for (const call of calls.toReversed()) {
       try {

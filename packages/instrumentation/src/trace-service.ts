@@ -6,7 +6,7 @@ import type { ObserveOptions } from './observe.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
 import { isFunction, isObject } from './narrow.ts';
 import { sessionIdProblem } from './session/session-id.ts';
-import { afterCall, isPlainPromise } from './wrap-method.ts';
+import { isPlainPromise, type Failure } from './wrap-method.ts';
 
 export interface TraceServiceOptions extends ObserveOptions {
   /** What the service is called in its spans: `invoke_agent {name}`. 1 to 128 printable characters. */
@@ -101,13 +101,16 @@ class Service {
     const run = tap.mint();
     const [target, proxy] = owners;
     const give = (value: unknown): unknown => (value === target ? proxy : value);
-    return tap.run(run, owners, () => {
-      tap.deliver({ events: [{ type: 'run.start', run, agent, input: () => args }] });
-      const result = afterCall(work, (value, failure) =>
-        this.#pass(run, value === target ? undefined : value, failure),
-      );
-      return isPlainPromise(result) ? Promise.resolve(result).then(give) : give(result);
-    });
+    const result = tap.run(
+      run,
+      owners,
+      () => {
+        tap.deliver({ events: [{ type: 'run.start', run, agent, input: () => args }] });
+        return work();
+      },
+      (value, failure) => this.#pass(run, value === target ? undefined : value, failure),
+    );
+    return isPlainPromise(result) ? Promise.resolve(result).then(give) : give(result);
   }
 
   /** The run of a stream is over when the stream is, or when its reader leaves. */
@@ -120,10 +123,6 @@ class Service {
     const outcome = failure ? ({ kind: 'error', type: typeOf(failure.error) } as const) : ({ kind: 'ok' } as const);
     this.#tap.deliver({ events: [{ type: 'run.end', run, outcome, output: () => output }] });
   }
-}
-
-interface Failure {
-  readonly error: unknown;
 }
 
 function typeOf(error: unknown): string {

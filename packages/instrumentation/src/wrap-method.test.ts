@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { afterSettled, listenToMethod, methodWrapper, wrapMethod } from './wrap-method.ts';
+import { afterSettled, listenToMethod, methodWrapper, wrapMethod, type Failure } from './wrap-method.ts';
 
 const diagnostics: unknown[] = [];
 beforeEach(() => {
@@ -249,7 +249,7 @@ describe('who stands around a method', () => {
 describe('what is done after a result', () => {
   test('is done at once where it is no promise, and when it has settled where it is one', async () => {
     const seen: unknown[] = [];
-    const see = (value: unknown, failure?: { readonly error: unknown }): void => void seen.push(failure ?? value);
+    const see = (value: unknown, failure?: Failure): void => void seen.push(failure ?? value);
     expect(afterSettled(1, see)).toBe(1);
     expect(seen).toEqual([1]);
     await expect(afterSettled(Promise.resolve(2), see)).resolves.toBe(2);
@@ -259,7 +259,7 @@ describe('what is done after a result', () => {
 
   test('is told of a promise that has more than a plain one by the side of it, and the caller gets that very one', async () => {
     const seen: unknown[] = [];
-    const see = (value: unknown, failure?: { readonly error: unknown }): void => void seen.push(failure ?? value);
+    const see = (value: unknown, failure?: Failure): void => void seen.push(failure ?? value);
     for (const make of [
       (work: Promise<number>) => new Request((done) => done(work)),
       (work: Promise<number>) => Object.assign(work, { cancel: () => 'cancelled' }),

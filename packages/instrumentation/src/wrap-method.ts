@@ -111,7 +111,7 @@ function surround(original: Function, apply: Apply, around: Around): Function {
   const call = (args: unknown[], self: unknown): unknown => {
     let isDone = false;
     let value: unknown;
-    let failed: { readonly error: unknown } | undefined;
+    let failed: Failure | undefined;
     const proceed = (...given: unknown[]): unknown => {
       isDone = true;
       try {
@@ -140,8 +140,13 @@ function inPlaceOf(original: Function, call: (args: unknown[], self: unknown) =>
   });
 }
 
+/** What was thrown, or what a promise was rejected with. */
+export interface Failure {
+  readonly error: unknown;
+}
+
 /** Told how something went: what it gave, or that it failed. */
-type Done = (value: unknown, failure?: { readonly error: unknown }) => void;
+export type Done = (value: unknown, failure?: Failure) => void;
 
 /** Calls back once `work` has thrown, or what it gives has settled. */
 export function afterCall<T>(work: () => T, done: Done): T {

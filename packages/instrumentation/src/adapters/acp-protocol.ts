@@ -2,6 +2,7 @@ import {
   isRecord,
   text,
   type Carrier,
+  type Failure,
   type Millis,
   type Outcome,
   type RunEvent,
@@ -155,7 +156,7 @@ function outcomeOf({ stopReason, failure }: AcpAnswer): Outcome {
 }
 
 /** What `session/prompt` resolved to, or was rejected with. */
-export function readAnswer(value: unknown, failed?: { readonly error: unknown }): AcpAnswer {
+export function readAnswer(value: unknown, failed?: Failure): AcpAnswer {
   if (failed) return { failure: nameFailure(failed.error) };
   const { stopReason, usage } = recordOf(value);
   return { stopReason: text(stopReason), usage: readUsage(usage) };

@@ -1,4 +1,4 @@
-import { afterCall, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { nameOf, text, type TemplateNative, type TemplateSession } from './native.ts';
 
 /** Where auto-instrumentation meets sessions: the package, its export, and the methods whose first call finds one. */
@@ -8,13 +8,15 @@ export const patches: readonly Patch[] = [{ module: 'template-engine', export: '
 export function attach(session: TemplateSession, tap: Tap<TemplateNative>): () => void {
   const unwrap = wrapMethod(session, 'ask', (proceed, args) => {
     const run = tap.mint();
-    return tap.run(run, [session], () => {
-      tap.deliver({ kind: 'asked', run, session: text(session.id), input: args[0] });
-      return afterCall(
-        () => proceed(...args),
-        (output, failure) => tap.deliver({ kind: 'answered', run, output, failure: failure && nameOf(failure.error) }),
-      );
-    });
+    return tap.run(
+      run,
+      [session],
+      () => {
+        tap.deliver({ kind: 'asked', run, session: text(session.id), input: args[0] });
+        return proceed(...args);
+      },
+      (output, failure) => tap.deliver({ kind: 'answered', run, output, failure: failure && nameOf(failure.error) }),
+    );
   });
   return () => unwrap?.();
 }

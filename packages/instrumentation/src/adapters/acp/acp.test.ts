@@ -9,7 +9,7 @@ import { scriptedAgent } from '@turnkeeper/model-server/acp-agent';
 import { captureFiles } from '@turnkeeper/check';
 import '@turnkeeper/check/vitest';
 import * as acp19 from 'acp-1-9';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
 import { currentSession, withSession } from '../../session/active-session.ts';
 import { startAgent } from '../../testing/acp.ts';
@@ -260,6 +260,21 @@ describe('how a turn ends', () => {
     await living.notify('session/cancel', { sessionId: second });
     await waiting;
     expect(ended()).toContainEqual(['conv-43', 'cancelled']);
+  });
+
+  test('when what somebody has put in the way of its sending throws at once', async () => {
+    const app = permissive();
+    observe(acp, app);
+    const opened = app.connect(scriptedAgent());
+    const session = await begin(opened.agent);
+    const refused = new RangeError('not now');
+    const send = vi.spyOn(Object.getPrototypeOf(Reflect.get(opened, 'connection')), 'sendRequest');
+    send.mockImplementationOnce(() => {
+      throw refused;
+    });
+    expect(() => prompt(opened.agent, session, 'hello')).toThrow(refused);
+    send.mockRestore();
+    expect(tracing.capture.tree()).toBe(`invoke_agent scripted [session ${session}] run.start (error RangeError)`);
   });
 
   test('with an error that nobody handles, which stays as quiet as the SDK wants it', async () => {

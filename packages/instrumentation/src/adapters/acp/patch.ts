@@ -130,17 +130,17 @@ function prompt({ client, owner, id, params }: Prompt, tap: Tap<AcpNative>, send
   const session = text(sessionId);
   if (session === undefined) return send(params);
   const run = tap.mint();
-  return tap.run(run, [client], () =>
+  const work = (): unknown =>
     tap.around({ kind: 'prompt', run, connection: id, session, input }, (carrier) => {
       try {
-        return afterSettled(send(withMeta(params, carrier('peer'))), (value, failure) =>
-          tap.deliver({ kind: 'answered', run, at: tap.now(), answer: readAnswer(value, failure) }),
-        );
+        return send(withMeta(params, carrier('peer')));
       } finally {
         // From 0.19.2 to 0.22 a closed connection throws.
         if (readSignal(owner)?.aborted) tap.deliver({ kind: 'closed', connection: id });
       }
-    }),
+    });
+  return tap.run(run, [client], work, (value, failure) =>
+    tap.deliver({ kind: 'answered', run, at: tap.now(), answer: readAnswer(value, failure) }),
   );
 }
 

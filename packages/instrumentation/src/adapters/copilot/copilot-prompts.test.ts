@@ -49,6 +49,20 @@ describe('a prompt', () => {
     expect(capture).toPassChecks();
   });
 
+  test('that is not sent, as what somebody has put in the way throws at once, is over', async () => {
+    const { client, config } = await world.open();
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    const refused = new RangeError('not now');
+    const send = vi.spyOn(Object.getPrototypeOf(session), 'send').mockImplementationOnce(() => {
+      throw refused;
+    });
+    expect(() => session.send('hello')).toThrow(refused);
+    expect(send).toHaveBeenCalledOnce();
+    expect(world.tracing.capture.tree()).toBe('invoke_agent copilot [session own-1] run.start (error RangeError)');
+    expect(world.tracing.capture).toPassChecks();
+    send.mockRestore();
+  });
+
   test('that is retried by the runtime stays one turn', async () => {
     const { client, config } = await world.open();
     const session = await client.createSession({ ...config, sessionId: 'own-1' });

@@ -1,4 +1,4 @@
-import { afterSettled, wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
+import { afterSettled, wrapMethod, type Done, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { EarlyEvents } from './early-events.ts';
 import { readNotification, type Notification } from './events.ts';
 import {
@@ -149,9 +149,14 @@ function watchSession(
     const options = isRecord(args[0]) ? args[0] : { prompt: args[0] };
     const joins = options['mode'] === 'immediate';
     if (joins) tap.caller(run);
-    return tap.run(run, [session], () => {
-      tap.deliver({ kind: 'sent', run, session: id(), joins, input: options['prompt'] });
-      return afterSettled(proceed(...args), (message, failure) =>
+    return tap.run(
+      run,
+      [session],
+      () => {
+        tap.deliver({ kind: 'sent', run, session: id(), joins, input: options['prompt'] });
+        return proceed(...args);
+      },
+      (message, failure) =>
         tap.deliver({
           kind: 'accepted',
           run,
@@ -159,8 +164,7 @@ function watchSession(
           message: text(message),
           failure: failure && nameOf(failure.error),
         }),
-      );
-    });
+    );
   });
   const abort = wrapMethod(session, 'abort', (proceed, args) => {
     tap.deliver({ kind: 'abort', session: id() });
@@ -222,7 +226,7 @@ function observeRequests(
       if (session === undefined) return proceed(...args);
       const isEarly = early.isExpecting && !registeredIn(client).has(session);
       const native = { kind: 'request', session, request } as const;
-      const done = (_value: unknown, failure?: { readonly error: unknown }): void => {
+      const done: Done = (_value, failure) => {
         if (!failure) return;
         const refused = { kind: 'refused', session, request } as const;
         if (isEarly) {
@@ -230,10 +234,9 @@ function observeRequests(
           early.hold(session, refused);
         } else tap.deliver(refused);
       };
-      const work = (): unknown => afterSettled(proceed(...args), done);
-      if (!isEarly) return tap.around(native, work);
+      if (!isEarly) return tap.around(native, () => proceed(...args), done);
       early.hold(session, native);
-      return work();
+      return afterSettled(proceed(...args), done);
     }),
   );
 }

@@ -1,6 +1,5 @@
-import { wrapMethod, type Outcome } from '../../adapter.ts';
-import { follow, type Failure, type OpenAITap } from './follow.ts';
-import { readFailure, recordIn, recordOf, text } from './native.ts';
+import { wrapMethod, type Failure, type Outcome } from '../../adapter.ts';
+import { readFailure, recordIn, recordOf, text, type OpenAITap } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
 
 /** Where runners, agents and tools keep their guardrails, and the method that checks one. */
@@ -26,12 +25,10 @@ export function observeGuardrails(tap: OpenAITap, hooks: PassingHooks): (...owne
         calls += 1;
         const call = `${GUARDRAIL}${calls}`;
         const name = text(hooked['name']) ?? 'unnamed';
-        return tap.around({ kind: 'step', run, call, within, step: 'guardrail', name }, () =>
-          follow(
-            tap,
-            () => proceed(...args),
-            (value, failure) => tap.deliver({ kind: 'step-end', run, call, outcome: outcomeOf(value, failure) }),
-          ),
+        return tap.around(
+          { kind: 'step', run, call, within, step: 'guardrail', name },
+          () => proceed(...args),
+          (value, failure) => tap.deliver({ kind: 'step-end', run, call, outcome: outcomeOf(value, failure) }),
         );
       }),
     ]);

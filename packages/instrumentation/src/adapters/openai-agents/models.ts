@@ -1,5 +1,4 @@
-import { afterSettled, wrapMethod, type Around } from '../../adapter.ts';
-import { follow, type Failure, type OpenAITap } from './follow.ts';
+import { afterSettled, wrapMethod, type Around, type Failure } from '../../adapter.ts';
 import {
   CANCELLED,
   isRecord,
@@ -12,6 +11,7 @@ import {
   text,
   type OpenAIAgentsNative,
   type OpenAIResponse,
+  type OpenAITap,
 } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
 
@@ -53,13 +53,11 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
         const opened = open(hooked, args[0]);
         if (!opened) return proceed(...args);
         const { run, call } = opened;
-        return tap.around({ kind: 'model', ...opened }, () =>
-          follow(
-            tap,
-            () => proceed(...args),
-            (value, failure) =>
-              tap.deliver({ kind: 'model-end', run, call, ...endOf(args[0], readResponse(value), failure) }),
-          ),
+        return tap.around(
+          { kind: 'model', ...opened },
+          () => proceed(...args),
+          (value, failure) =>
+            tap.deliver({ kind: 'model-end', run, call, ...endOf(args[0], readResponse(value), failure) }),
         );
       }),
       hook(hooked, 'getStreamedResponse', (proceed, args) => {
@@ -68,12 +66,10 @@ export function observeModels(tap: OpenAITap, hooks: PassingHooks): ObservedMode
         const { run, call } = opened;
         const end = (response: OpenAIResponse | undefined, failure?: Failure): void =>
           tap.deliver({ kind: 'model-end', run, call, ...endOf(args[0], response, failure) });
-        const stream = tap.around({ kind: 'model', ...opened }, () =>
-          follow(
-            tap,
-            () => proceed(...args),
-            (_value, failure) => failure && end(undefined, failure),
-          ),
+        const stream = tap.around(
+          { kind: 'model', ...opened },
+          () => proceed(...args),
+          (_value, failure) => failure && end(undefined, failure),
         );
         if (!isAsyncIterable(stream)) return stream;
         let isWaiting = true;

@@ -1,4 +1,4 @@
-import type { Outcome, RunId, Usage } from '../../adapter.ts';
+import type { Outcome, RunId, Tap, Usage } from '../../adapter.ts';
 import { count, isRecord, text } from '../../adapter.ts';
 export { isRecord, text } from '../../adapter.ts';
 
@@ -72,6 +72,8 @@ export type OpenAIAgentsNative =
       /** What the session is called by now: some learn it with their first read. */
       readonly session?: string | undefined;
     };
+
+export type OpenAITap = Tap<OpenAIAgentsNative>;
 
 /** What a call of `run` says before anything happens. */
 export interface OpenAICall {

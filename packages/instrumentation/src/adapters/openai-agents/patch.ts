@@ -1,5 +1,4 @@
-import { listenToMethod, wrapMethod, type Patch, type RunId } from '../../adapter.ts';
-import { follow, type OpenAITap } from './follow.ts';
+import { listenToMethod, wrapMethod, type Done, type Patch, type RunId } from '../../adapter.ts';
 import { observeGuardrails } from './guardrails.ts';
 import { observeModels } from './models.ts';
 import {
@@ -14,6 +13,7 @@ import {
   sessionOf,
   text,
   type OpenAIRunnerClass,
+  type OpenAITap,
 } from './native.ts';
 import { passingHooks } from './passing-hooks.ts';
 import { showContext, storeRunsIfAny, type StoreRun } from './store-run.ts';
@@ -56,7 +56,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     const run = tap.mint();
     const runContext = state?.['_context'];
     const running: StoreRun = { runContext, isLate: runContext === undefined };
-    const end = (result: unknown, failure?: { readonly error: unknown }): void => {
+    const end: Done = (result, failure) => {
       tools.forget(run);
       const signal = recordOf(options)?.['signal'];
       const ended = failure ? { outcome: readFailure(failure.error, signal) } : readResult(result, signal);
@@ -65,24 +65,19 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
       running.runContext = undefined;
       running.isLate = false;
     };
-    return tap.run(run, [agent, runner].filter(isRecord), () => {
+    const work = (): unknown => {
       tap.deliver({ kind: 'called', run, ...readCall(runner, args), input: state ? undefined : input });
       tap.guard(() => meet(runner, [agent, state?.['_currentAgent']], session));
-      const work = (): unknown =>
-        follow(
-          tap,
-          () => proceed(...args),
-          (result, failure) => {
-            const completed = recordOf(result)?.['completed'];
-            if (!isPromiseLike(completed)) end(result, failure);
-            else
-              completed.then(
-                () => tap.guard(() => end(result)),
-                (error: unknown) => tap.guard(() => end(result, { error })),
-              );
-          },
+      return runs ? runs.run(running, () => proceed(...args)) : proceed(...args);
+    };
+    return tap.run(run, [agent, runner].filter(isRecord), work, (result, failure) => {
+      const completed = recordOf(result)?.['completed'];
+      if (!isPromiseLike(completed)) end(result, failure);
+      else
+        completed.then(
+          () => tap.guard(() => end(result)),
+          (error: unknown) => tap.guard(() => end(result, { error })),
         );
-      return runs ? runs.run(running, work) : work();
     });
   });
 

@@ -1,7 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { methodWrapper } from '../../adapter.ts';
-import { follow, type OpenAITap } from './follow.ts';
-import { readFailure, recordIn, sessionIdOf } from './native.ts';
+import { readFailure, recordIn, sessionIdOf, type OpenAITap } from './native.ts';
 import type { PassingHooks } from './passing-hooks.ts';
 import {
   ACCEPTS,
@@ -44,19 +43,17 @@ export function observeStores(
       const { run, call: within } = place;
       calls += 1;
       const call = `${prefix}${calls}`;
-      return tap.around({ kind: 'step', run, call, within, step: 'session', name: operation.name }, () =>
-        follow(
-          tap,
-          () => proceed(...given),
-          (_value, failure) =>
-            tap.deliver({
-              kind: 'step-end',
-              run,
-              call,
-              outcome: failure ? readFailure(failure.error) : { kind: 'ok' },
-              session: sessionIdOf(self),
-            }),
-        ),
+      return tap.around(
+        { kind: 'step', run, call, within, step: 'session', name: operation.name },
+        () => proceed(...given),
+        (_value, failure) =>
+          tap.deliver({
+            kind: 'step-end',
+            run,
+            call,
+            outcome: failure ? readFailure(failure.error) : { kind: 'ok' },
+            session: sessionIdOf(self),
+          }),
       );
     });
     return { method: operation.method, wrap };

@@ -1,6 +1,5 @@
 import { methodWrapper, type Outcome, type RunId, type Scope } from '../../adapter.ts';
-import { follow, type OpenAITap } from './follow.ts';
-import { isRecord, readAbort, readFailure, recordIn, recordOf, text } from './native.ts';
+import { isRecord, readAbort, readFailure, recordIn, recordOf, text, type OpenAITap } from './native.ts';
 import { enterRun } from './open-runs.ts';
 
 /** Follows tool calls: their events say when, their invocation how, and what they work in. */
@@ -61,15 +60,13 @@ function invocationPlacer(tap: OpenAITap): (tool: unknown, invocation: Invocatio
     next.undo();
     const { invocation } = next;
     invocation.signal = recordOf(args[2])?.['signal'];
-    return tap.inside(invocation.scope, () =>
-      follow(
-        tap,
-        () => proceed(...args),
-        (value, failure) => {
-          if (failure) invocation.failure = readFailure(failure.error, invocation.signal);
-          else if (text(value)?.startsWith(FAILED)) invocation.failure = { kind: 'error', type: 'tool_error' };
-        },
-      ),
+    return tap.inside(
+      invocation.scope,
+      () => proceed(...args),
+      (value, failure) => {
+        if (failure) invocation.failure = readFailure(failure.error, invocation.signal);
+        else if (text(value)?.startsWith(FAILED)) invocation.failure = { kind: 'error', type: 'tool_error' };
+      },
     );
   });
 

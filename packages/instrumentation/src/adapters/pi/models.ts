@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterCall, wrapMethod, type Carrier, type Destination, type Tap } from '../../adapter.ts';
+import { afterCall, wrapMethod, type Carrier, type Destination, type Failure, type Tap } from '../../adapter.ts';
 import { hostReader, isRecord, nameOf, readMessage, readModel, type PiNative, type PiSession } from './native.ts';
 import { isUnheard, placeOf } from './place.ts';
 
@@ -32,22 +32,18 @@ export function observeModels(session: PiSession, tap: Tap<PiNative>): ObservedM
     const { id, provider } = readModel(model);
     const call = `model-${++calls}`;
     waiting = call;
-    const end = (message: unknown, failure?: { readonly error: unknown }): void =>
+    const end = (message: unknown, failure?: Failure): void =>
       tap.deliver({
         kind: 'model-end',
         call,
         message: failure ? undefined : readMessage(message),
         failure: failure && nameOf(failure.error),
       });
-    return tap.around({ kind: 'model', place: placeOf(session, tap), call, model: id, provider, input }, (carrier) =>
-      afterCall(
-        () => send(carrier),
-        (stream, failure) => {
-          if (failure) end(undefined, failure);
-          else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
-        },
-      ),
-    );
+    const native = { kind: 'model', place: placeOf(session, tap), call, model: id, provider, input } as const;
+    return tap.around(native, send, (stream, failure) => {
+      if (failure) end(undefined, failure);
+      else resultOf(stream).then(end, (error: unknown) => end(undefined, { error }));
+    });
   });
 
   const output = (): void => {

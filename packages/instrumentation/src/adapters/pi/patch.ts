@@ -1,4 +1,4 @@
-import { afterCall, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { observeModels } from './models.ts';
 import { isRecord, nameOf, readEvent, willSettle, type PiMethod, type PiNative, type PiSession } from './native.ts';
 import { identityOf, isUnheard, placeOf } from './place.ts';
@@ -22,13 +22,15 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
     undo.push(
       wrapMethod(session, via, (proceed, args) => {
         const run = tap.mint();
-        return tap.run(run, [session, session.agent], () => {
-          tap.deliver({ kind: 'called', run, via, ...identityOf(session), input: args[0] });
-          return afterCall(
-            () => proceed(...args),
-            (_value, failure) => tap.deliver({ kind: 'returned', run, failure: failure && nameOf(failure.error) }),
-          );
-        });
+        return tap.run(
+          run,
+          [session, session.agent],
+          () => {
+            tap.deliver({ kind: 'called', run, via, ...identityOf(session), input: args[0] });
+            return proceed(...args);
+          },
+          (_value, failure) => tap.deliver({ kind: 'returned', run, failure: failure && nameOf(failure.error) }),
+        );
       }),
     );
   }

@@ -1,13 +1,4 @@
-import {
-  afterCall,
-  afterSettled,
-  isRecord,
-  text,
-  listenToMethod,
-  wrapMethod,
-  type Patch,
-  type Tap,
-} from '../../adapter.ts';
+import { afterSettled, isRecord, text, listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { nameFailure, readAnswer, recordOf, withMeta } from '../acp-protocol.ts';
 import {
   readConnections,
@@ -54,17 +45,19 @@ export function attach(client: RivetClient, tap: Tap<RivetNative>): () => void {
       if (!isPrompt || recordOf(options)['notification'] === true) return proceed(...args);
       const run = tap.mint();
       const handle = readEntry(client, 'sessionHandles', session);
-      return tap.run(run, isRecord(handle) ? [handle] : [], () => {
-        tap.deliver({ kind: 'called', run, session, input: recordOf(params)['prompt'] });
-        return afterCall(
-          () => proceed(...args),
-          (value, failure) => {
-            const answer = readAnswer(recordOf(value)['response'], failure);
-            tap.deliver({ kind: 'settled', run, at: tap.now(), answer });
-            tap.later(GRACE, { kind: 'expired', run });
-          },
-        );
-      });
+      return tap.run(
+        run,
+        isRecord(handle) ? [handle] : [],
+        () => {
+          tap.deliver({ kind: 'called', run, session, input: recordOf(params)['prompt'] });
+          return proceed(...args);
+        },
+        (value, failure) => {
+          const answer = readAnswer(recordOf(value)['response'], failure);
+          tap.deliver({ kind: 'settled', run, at: tap.now(), answer });
+          tap.later(GRACE, { kind: 'expired', run });
+        },
+      );
     }),
   );
 
@@ -165,12 +158,14 @@ function observeTransport(transport: object, connection: ConnectionId, tap: Tap<
       if (read?.kind === 'response') return tap.outside(() => proceed(...args));
       if (read?.kind !== 'prompt') return proceed(...args);
       const { request } = read;
-      return tap.around({ kind: 'posted', connection, request }, (carrier) => {
-        const params = withMeta(recordOf(message)['params'], carrier('peer'));
-        return afterSettled(proceed(url, headers, { ...recordOf(message), params }, ...rest), () =>
-          tap.deliver({ kind: 'delivered', connection, request, at: tap.now() }),
-        );
-      });
+      return tap.around(
+        { kind: 'posted', connection, request },
+        (carrier) => {
+          const params = withMeta(recordOf(message)['params'], carrier('peer'));
+          return proceed(url, headers, { ...recordOf(message), params }, ...rest);
+        },
+        () => tap.deliver({ kind: 'delivered', connection, request, at: tap.now() }),
+      );
     }),
     listenToMethod(transport, 'failReadable', ([failure]) =>
       tap.deliver({ kind: 'gone', connection, failure: nameFailure(failure) }),
