@@ -49,3 +49,20 @@ test.skipIf(realFlame).each([false, true])(
     expect(found).toEqual(['acme', ['yes'], { waitForReady: true }]);
   },
 );
+
+test.each([
+  ['an interceptor', { interceptors: [refuse] }, 'not now'],
+  ['a client that is closed', {}, 'Channel has been shut down'],
+])('a task that %s refuses is over when the call throws', async (_who, options, message) => {
+  world = await startFlameWorld();
+  const { client, tracing } = world;
+  await world.open('conv-42');
+  client.close();
+  const request = { task: { session_id: 'conv-42', input: Buffer.from('hello') } };
+  expect(() => client.CreateTask(request, new Metadata(), options, refuse)).toThrow(message);
+  expect(tracing.capture.tree()).toBe('invoke_agent echo [session conv-42] run.start (error UNKNOWN)');
+});
+
+function refuse(): never {
+  throw new RangeError('not now');
+}

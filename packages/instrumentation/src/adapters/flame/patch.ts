@@ -66,9 +66,13 @@ export function attach(client: FlameClient, tap: Tap<FlameNative>): () => void {
       return during({ method, request }, () => watch(method, request, proceed(), tap));
     }
     const run = tap.mint();
-    return tap.run(run, [client], () => {
+    const work = (): unknown => {
       tap.deliver({ kind: 'create', run, session, input });
       return during({ method, request, run }, proceed);
+    };
+    // What cannot be sent throws, and is never answered.
+    return tap.run(run, [client], work, (_call, failure) => {
+      if (failure) tap.deliver({ kind: 'created', run, failure: codeOf(failure.error) });
     });
   };
   const during = (begun: Call, work: () => unknown): unknown => {
