@@ -19,6 +19,11 @@ export interface Adapter<Target extends object, Native, State> {
   readonly name: string;
   /** No engine, but code of the program's own: what runs in it is work of its own, not the same call seen again. */
   readonly isService?: boolean;
+  /**
+   * The engine works on the turns of a session one after the other: a run that begins inside another one of its session, in
+   * a listener or a tool, is the next turn, and starts where that one did.
+   */
+  readonly takesTurns?: boolean;
   /** The engine's package and the versions this adapter was run on. */
   readonly engine?: { readonly package: string; readonly range: string };
   start(target: Target): State;
@@ -33,7 +38,7 @@ export interface Adapter<Target extends object, Native, State> {
    * Where work caused by this signal belongs; asked after `translate`, pure. A scope: inside it; `null`: in nobody's
    * run; `undefined`: where it is.
    */
-  scope?(native: Native, state: State): Scope | null | undefined;
+  scope?(native: Native, state: State): Scope | CallerScope | null | undefined;
   /**
    * The core has given up this run: nothing was heard of it for too long, or too many are open. What the state keeps of
    * it must not stand in the way of the next one.
@@ -51,6 +56,11 @@ export interface Scope {
   readonly call?: CallId | undefined;
   /** The engine's own span of it, as a W3C `traceparent`: what work hangs below where no spans of ours are written. */
   readonly span?: string | undefined;
+}
+
+/** In the context that `Tap.caller` has kept under this name; in nobody's run where there is none. */
+export interface CallerScope {
+  readonly caller: CallerName;
 }
 
 /** Where something executes. */

@@ -4,6 +4,7 @@ import type {
   Adapter,
   Carrier,
   CallerName,
+  CallerScope,
   Destination,
   Done,
   Millis,
@@ -20,11 +21,19 @@ import { HeldRuns, type HeldEvent } from './held-runs.ts';
 import { Recent } from './kept.ts';
 import type { Ledger } from './ledger.ts';
 import { carrierFor } from './propagation/carriers.ts';
-import { Run, type Recorder } from './run.ts';
+import { Run } from './run.ts';
+import type { Recorder } from './recorder.ts';
 import { RunTable } from './run-table.ts';
 import { say } from './say.ts';
 import { isSeenTwice } from './seen-twice.ts';
-import { activeContext, aroundWhatIsOver, frameIn, runInContext, type Attached } from './session/active-session.ts';
+import {
+  activeContext,
+  aroundWhatIsOver,
+  frameIn,
+  runInContext,
+  type Attached,
+  type EnclosingRun,
+} from './session/active-session.ts';
 import type { SessionOptions } from './session/session-details.ts';
 import { isSessionId } from './session/session-id.ts';
 import { sessionOfRun } from './session/session-of-run.ts';
@@ -242,6 +251,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       this.#drop(run);
       return;
     }
+    if (this.#adapter.takesTurns) run.rebase(aroundWhatIsOver(run.base, (around) => this.#isTurnBefore(around, event)));
     run.begin(event, at);
     this.#remember(event.session, run.session);
     if (!run.session.isSettled && run.ownsSession) {
@@ -287,6 +297,10 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     const run = new Run(origin, recorder);
     this.#runs.add(run);
     return run;
+  }
+
+  #isTurnBefore({ attachment, id }: EnclosingRun, event: RunStart): boolean {
+    return attachment === this.#identity && this.#runs.get(id)?.isOf(event) === true;
   }
 
   #remember(engineSession: string | undefined, session: Session): void {
@@ -337,7 +351,8 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
     }
   }
 
-  #contextOf(scope: Scope): Context | undefined {
+  #contextOf(scope: Scope | CallerScope): Context | undefined {
+    if ('caller' in scope) return aroundWhatIsOver(this.#held.contextOf(scope.caller) ?? ROOT_CONTEXT);
     const within = this.#stopped ? undefined : this.#runs.get(scope.run)?.contextOf(scope.call);
     if (!within || scope.span === undefined) return within;
     return this.#settings.recorder.below?.(within, scope.span) ?? within;

@@ -54,6 +54,11 @@ export class HeldRuns {
     return waiting !== undefined;
   }
 
+  /** The context that is kept under this name. */
+  contextOf(name: CallerName): Context | undefined {
+    return this.#callers.get(name);
+  }
+
   /** The context of the run's caller, where it is known. Else the run is held. */
   callerOf(event: RunStart, at: Millis): Context | undefined {
     const name = event.caller ?? '';

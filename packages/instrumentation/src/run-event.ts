@@ -8,6 +8,7 @@ export type RunEvent =
   | RunStart
   | RunEnd
   | RunWait
+  | RunResume
   | RunState
   | RunProgress
   | SessionBind
@@ -114,11 +115,22 @@ export interface RunEnd extends InRun {
   readonly output?: Content | undefined;
 }
 
-/** The run waits for a person (a permission, a question): until its next event it cannot be abandoned. */
+/**
+ * The run waits for a person (a permission, a question): it cannot be abandoned until `run.resume` names the same wait, or,
+ * where it has no name, until its next event.
+ */
 export interface RunWait extends InRun {
   readonly type: 'run.wait';
   /** What it waits for, in a low-cardinality word: `permission`, `answer`, … */
   readonly reason?: string | undefined;
+  /** Tells the waits of one run apart. To be given where the engine says when one is over: it may do other work meanwhile. */
+  readonly wait?: string | undefined;
+}
+
+/** The person has answered, or nobody waits for the answer any more. */
+export interface RunResume extends InRun {
+  readonly type: 'run.resume';
+  readonly wait: string;
 }
 
 /** The engine names a state that the run has come to: `pending`, `running`, … Its end is `run.end`. */
@@ -130,7 +142,7 @@ export interface RunState extends InRun {
   readonly subject?: string | undefined;
 }
 
-/** The run goes on: a sign of life that says nothing else. It ends a wait. */
+/** The run goes on: a sign of life that says nothing else. It ends a wait that has no name. */
 export interface RunProgress extends InRun {
   readonly type: 'run.progress';
 }

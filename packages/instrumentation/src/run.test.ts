@@ -349,21 +349,6 @@ describe('a run', () => {
     ]);
   });
 
-  test('that waits for a person is not abandoned before its next event', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
-    const { say } = script({ idleTimeoutMillis: 60_000 });
-    say({ type: 'run.start', run: 'r', session: 'own-1' }, { type: 'run.wait', run: 'r', reason: 'permission' });
-    await vi.advanceTimersByTimeAsync(3_600_000);
-    expect(tracing.capture.spans).toEqual([]);
-    say({ type: 'run.end', run: 'r', outcome: ok });
-    expect(
-      tracing.capture.spans[0]?.events.map(({ name, attributes }) => [name, attributes['turnkeeper.wait.reason']]),
-    ).toEqual([
-      ['run.start', undefined],
-      ['run.wait', 'permission'],
-    ]);
-  });
-
   test('shows steps of the engine’s own, with the work in them, and whose session it is', () => {
     const { tap, say } = script();
     say(

@@ -1,4 +1,5 @@
 import { INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
+import type { Recorder } from './recorder.ts';
 import type {
   AgentEnd,
   AgentStart,
@@ -10,8 +11,6 @@ import type {
   RunEnd,
   RunEvent,
   RunStart,
-  RunState,
-  RunWait,
   SessionBind,
   StepEnd,
   StepStart,
@@ -29,7 +28,7 @@ import {
   type RunPhase,
 } from './session/active-session.ts';
 import { goodSessionId, isSessionId } from './session/session-id.ts';
-import type { Session, SessionSource } from './session/session.ts';
+import type { Session } from './session/session.ts';
 import type { Failure } from './wrap-method.ts';
 
 export type CallStart = AgentStart | ModelStart | ToolStart | StepStart;
@@ -47,46 +46,6 @@ export interface Call {
   readonly context: Context;
   readonly span: Span;
   hasOutput: boolean;
-}
-
-/** Writes down what happens in runs. Called in order; ends come once, and after their start. */
-export interface Recorder {
-  /** The run has begun. Returns its span. */
-  startRun(run: Run, event: RunStart, at: Millis): Span;
-  /** Whether anybody hears of the calls of this run; absent: somebody does. */
-  records?(run: Run): boolean;
-  /** The run's session is known, or known to have no id. Once for each run. */
-  identify(run: Run, at: Millis): void;
-  /** The engine has said, after the start, what it calls the conversation. */
-  bind(run: Run): void;
-  /** A session id was no good. */
-  reject(engine: string, source: SessionSource, problem: string): void;
-  /** Returns the call's span, a child of the one in `parent`. */
-  startCall(run: Run, event: CallStart, at: Millis, parent: Context): Span;
-  /** The first output of a call, or of the run itself. */
-  output(span: Span, startedAt: Millis, at: Millis): void;
-  /** The run waits for a person. */
-  wait(run: Run, event: RunWait, at: Millis): void;
-  /** The engine has named a state of the run. */
-  state(run: Run, event: RunState, at: Millis): void;
-  /** `end` is undefined where the run ended around the call. */
-  endCall(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
-  endRun(run: Run, outcome: Outcome, end: RunEnd | undefined, usage: Usage | undefined, at: Millis): void;
-  /** An engine has said that a session is over. */
-  endSession(session: Session, at: Millis): void;
-  /** This context, below a span of the engine's own, a W3C `traceparent`, where the engine's spans are the only ones. */
-  below?(context: Context, span: string): Context | undefined;
-}
-
-/** What a listener beside the spans hears of the same. */
-export interface RunListener {
-  identified?(run: Run, at: Millis): void;
-  /** Whether it wants to hear how calls and runs end, at the time that a run begins. */
-  wantsEnds?(): boolean;
-  rejected?(engine: string, source: SessionSource): void;
-  callEnded?(run: Run, call: Call, outcome: Outcome, end: CallEnd | undefined, at: Millis): void;
-  runEnded?(run: Run, outcome: Outcome, at: Millis): void;
-  sessionEnded?(session: Session, at: Millis): void;
 }
 
 /** Where a run comes from. */
@@ -125,7 +84,7 @@ const MAX_OPEN_CALLS = 10_000;
 export class Run {
   readonly id: string;
   readonly engine: string;
-  readonly base: Context;
+  base: Context;
   readonly calledAt: Millis;
   readonly session: Session;
   readonly ownsSession: boolean;
@@ -147,10 +106,11 @@ export class Run {
   isRecorded = true;
   /** Whether a listener does, besides what is written on spans. Kept by recorders. */
   isListenedTo = false;
-  isWaiting = false;
   readonly #attachment: Attached;
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
+  /** The waits that are to be ended by name; undefined: the one that any event ends. */
+  readonly #waits = new Set<string | undefined>();
   #phase: RunPhase = 'pending';
   readonly #phaseNow = (): RunPhase => this.#phase;
   readonly #traceNow = (): string | undefined => this.#span?.spanContext().traceId;
@@ -190,6 +150,11 @@ export class Run {
     return this.#phase === 'open';
   }
 
+  /** For a person: as long as that takes. */
+  get isWaiting(): boolean {
+    return this.#waits.size > 0;
+  }
+
   /** The run's span, once it has begun. */
   get span(): Span | undefined {
     return this.#span;
@@ -198,6 +163,13 @@ export class Run {
   /** Whether the run began inside another one, which is still going on. */
   get isNested(): boolean {
     return frameIn(this.base)?.run?.phase() === 'open';
+  }
+
+  /** It is no work of what it was called in, but follows it. */
+  rebase(base: Context): void {
+    this.base = base;
+    const { run } = frameIn(this.context) ?? {};
+    if (run) run.base = base;
   }
 
   /** The context that work of the run, or of one of its open calls, runs in; undefined where there is none. */
@@ -236,6 +208,12 @@ export class Run {
     this.#recorder.bind(this);
   }
 
+  /** Whether the engine calls the conversation so. */
+  isOf({ session, engineSession }: RunStart): boolean {
+    const own = this.#stableId ?? this.#volatileId;
+    return own !== undefined && own === (session ?? engineSession);
+  }
+
   /** What the engine calls the conversation, where that is not the session's id. */
   get engineSession(): string | undefined {
     const { id } = this.session;
@@ -246,10 +224,14 @@ export class Run {
   handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.bind' | 'session.end' }>, at: Millis): void {
     if (this.#phase !== 'open') return;
     this.lastEventAt = Math.max(this.lastEventAt, at);
-    this.isWaiting = event.type === 'run.wait';
+    this.#waits.delete(undefined);
     switch (event.type) {
       case 'run.wait':
+        if (this.#waits.size < MAX_OPEN_CALLS) this.#waits.add(event.wait);
         this.#recorder.wait(this, event, at);
+        return;
+      case 'run.resume':
+        this.#waits.delete(event.wait);
         return;
       case 'run.state':
         this.#recorder.state(this, event, at);

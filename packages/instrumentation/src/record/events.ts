@@ -2,7 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 import { trace, type Attributes, type Context, type HrTime } from '@opentelemetry/api';
 import { toHrTime } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Run, RunListener } from '../run.ts';
+import type { Run } from '../run.ts';
+import type { RunListener } from '../recorder.ts';
 import type { Millis } from '../run-event.ts';
 import type { Session, SessionSource } from '../session/session.ts';
 import {
@@ -52,7 +53,7 @@ function runInfo(run: Run): RunInfo {
 /** A run inside another has the id from its context, though that had it from the engine. */
 export function sourceOf(run: Run): SessionSource | undefined {
   const { source } = run.session;
-  return run.ownsSession || source !== 'engine' ? source : 'context';
+  return source === 'engine' && run.isNested && !run.ownsSession ? 'context' : source;
 }
 
 /** The attributes of the `run.start` event. */

@@ -6,7 +6,8 @@ import {
   type Meter,
   type MeterProvider,
 } from '@opentelemetry/api';
-import type { Call, CallEnd, Run, RunListener } from '../run.ts';
+import type { Call, CallEnd, Run } from '../run.ts';
+import type { RunListener } from '../recorder.ts';
 import type { Millis, Outcome, Usage } from '../run-event.ts';
 import type { SessionSource } from '../session/session.ts';
 import { SCOPE_NAME, VERSION } from '../version.ts';

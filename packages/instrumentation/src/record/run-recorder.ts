@@ -1,6 +1,7 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Ledger } from '../ledger.ts';
-import type { Run, RunListener } from '../run.ts';
+import type { Run } from '../run.ts';
+import type { RunListener } from '../recorder.ts';
 import type { Millis } from '../run-event.ts';
 import type { Session, SessionSource } from '../session/session.ts';
 import { tell } from './tell.ts';

@@ -8,7 +8,8 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { toHrTime, toStartTime } from '../clock.ts';
-import type { Call, CallEnd, CallStart, Recorder, Run } from '../run.ts';
+import type { Call, CallEnd, CallStart, Run } from '../run.ts';
+import type { Recorder } from '../recorder.ts';
 import type {
   Content,
   Cost,

@@ -1,5 +1,6 @@
 import { INVALID_SPAN_CONTEXT, isSpanContextValid, trace, type Context, type Span } from '@opentelemetry/api';
-import type { CallStart, Recorder, Run } from '../run.ts';
+import type { CallStart, Run } from '../run.ts';
+import type { Recorder } from '../recorder.ts';
 import type { Millis, RunStart } from '../run-event.ts';
 import { RunRecorder } from './run-recorder.ts';
 import { tell } from './tell.ts';

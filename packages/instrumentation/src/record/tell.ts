@@ -1,4 +1,4 @@
-import type { RunListener } from '../run.ts';
+import type { RunListener } from '../recorder.ts';
 import { say } from '../say.ts';
 
 /** Tells each listener, whatever another one does: behind them are meters, loggers and hooks of the user's. */

@@ -38,8 +38,8 @@ export interface EnclosingRun {
   readonly phase: () => RunPhase;
   /** In which all of its spans are; undefined while it has none. */
   readonly traceId: () => string | undefined;
-  /** The context that the run was called in. */
-  readonly base: Context;
+  /** The context that the run was called in; of a turn that was called inside the one before, where that one was. */
+  base: Context;
 }
 
 /** What the contexts of runs know an attachment by: they may outlive it. */
@@ -147,13 +147,14 @@ class FramedContext implements Context {
  * in the shadow of one stays: a queue may have been started by whoever came first. So does what the host has put into the
  * context since: a span as well, or a caller's, unless it is in the trace of what is over, below it.
  */
-export function aroundWhatIsOver(active: Context): Context {
+export function aroundWhatIsOver(active: Context, isOverToo: (run: EnclosingRun) => boolean = () => false): Context {
+  const isOver = (run: EnclosingRun): boolean => run.phase() === 'closed' || isOverToo(run);
   let frame = frameIn(active);
-  if (frame?.run?.phase() !== 'closed') return active;
+  if (!frame?.run || !isOver(frame.run)) return active;
   const traceId = trace.getSpanContext(active)?.traceId;
   let base = active;
   let isBelow = false;
-  while (frame?.run?.phase() === 'closed') {
+  while (frame?.run && isOver(frame.run)) {
     const { session, run }: Frame = frame;
     isBelow ||= run.traceId() === traceId;
     base = run.base;

@@ -7,6 +7,7 @@ import { abandon, scope, start, translate, type AcpState } from './translate.ts'
 export const acp: Adapter<AcpClient, AcpNative, AcpState> = {
   name: 'acp',
   engine: { package: '@agentclientprotocol/sdk', range: '>=0.16 <3' },
+  takesTurns: true,
   start,
   translate,
   scope,

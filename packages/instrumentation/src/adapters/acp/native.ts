@@ -26,7 +26,14 @@ export type AcpNative =
   | ({ readonly connection: ConnectionId; readonly session: string } & (
       | { readonly kind: 'update'; readonly update: AcpUpdate }
       /** The agent asks something of the client: a file, a terminal. `wait`: what a person has to give, if anything. */
-      | { readonly kind: 'request'; readonly wait?: string | undefined; readonly call?: string | undefined }
+      | {
+          readonly kind: 'request';
+          readonly request: string;
+          readonly wait?: string | undefined;
+          readonly call?: string | undefined;
+        }
+      /** The client has answered what a person had to give. */
+      | { readonly kind: 'given'; readonly request: string }
     ))
   | { readonly kind: 'answered'; readonly run: RunId; readonly at: Millis; readonly answer: AcpAnswer }
   | { readonly kind: 'closed'; readonly connection: ConnectionId };
@@ -37,6 +44,7 @@ export type AcpMessage =
   | {
       readonly kind: 'request';
       readonly session: string;
+      readonly request: string;
       readonly wait?: string | undefined;
       readonly call?: string | undefined;
     };
@@ -54,9 +62,10 @@ export function readMessage(value: unknown): AcpMessage | undefined {
   const session = text(sessionId);
   if (session === undefined) return undefined;
   if (method === 'session/update') return { kind: 'update', session, update: readUpdate(update) };
-  if (idOf(value['id']) === undefined) return undefined;
+  const request = idOf(value['id']);
+  if (request === undefined) return undefined;
   const call = text(recordOf(toolCall)['toolCallId']) ?? text(toolCallId);
-  return { kind: 'request', session, wait: WAITS.get(method), call };
+  return { kind: 'request', session, request, wait: WAITS.get(method), call };
 }
 
 /** The agent's name in its answer to `initialize`. */

@@ -85,7 +85,13 @@ function observeConnection({ client, owner, connection, id }: Seen, tap: Tap<Acp
     // What the agent asks and says is handled in its turn, not where the connection was opened.
     wrapMethod(connection, receive, (proceed, args) => {
       const message = readMessage(args[0]);
-      return message ? tap.around({ connection: id, ...message }, () => proceed(...args)) : proceed(...args);
+      if (!message) return proceed(...args);
+      const waits = message.kind === 'request' && message.wait !== undefined;
+      return tap.around(
+        { connection: id, ...message },
+        () => proceed(...args),
+        waits ? () => tap.deliver({ ...message, connection: id, kind: 'given' }) : undefined,
+      );
     }),
   ];
   if (undo.includes(undefined)) tap.warn('a connection is not as expected: its turns may lack their tools');

@@ -46,7 +46,12 @@ export function* translate(native: AcpNative, state: AcpState): Iterable<RunEven
       const turn = ongoing(native, state);
       if (!turn) return;
       if (native.wait === undefined) yield { type: 'run.progress', run: turn.run };
-      else yield { type: 'run.wait', run: turn.run, reason: native.wait };
+      else yield { type: 'run.wait', run: turn.run, reason: native.wait, wait: native.request };
+      return;
+    }
+    case 'given': {
+      const turn = ongoing(native, state);
+      if (turn) yield { type: 'run.resume', run: turn.run, wait: native.request };
       return;
     }
     case 'answered': {

@@ -1,4 +1,5 @@
 import { promisify } from 'node:util';
+import '@turnkeeper/check/vitest';
 import { InterceptingCall, Metadata, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import { called, realFlame, startFlameWorld, type FlameTask, type FlameWorld } from '../../testing/flame.ts';
@@ -49,6 +50,21 @@ test.skipIf(realFlame).each([false, true])(
     expect(found).toEqual(['acme', ['yes'], { waitForReady: true }]);
   },
 );
+
+test('a task that is created in the callback of another is the next turn of its session', async () => {
+  world = await startFlameWorld();
+  const { client, tracing } = world;
+  await world.open('conv-42');
+  const request = { task: { session_id: 'conv-42', input: Buffer.from('hello') } };
+  const tasks = await new Promise<readonly FlameTask[]>((resolve) => {
+    client.CreateTask(request, (_error, first) =>
+      client.CreateTask(request, (_failure, second) => resolve([first!, second!])),
+    );
+  });
+  for (const task of tasks) await world.watch(task);
+  expect(tracing.capture).toHaveSession('conv-42', { turns: 2 });
+  expect(tracing.capture).toPassChecks();
+});
 
 test.each([
   ['an interceptor', { interceptors: [refuse] }, 'not now'],

@@ -7,6 +7,7 @@ import { abandon, scope, start, translate, type FlameState } from './translate.t
 export const flame: Adapter<FlameClient, FlameNative, FlameState> = {
   name: 'flame',
   engine: { package: '@grpc/grpc-js', range: '>=1.10 <2' },
+  takesTurns: true,
   start,
   translate,
   scope,

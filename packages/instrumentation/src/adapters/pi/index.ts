@@ -7,6 +7,7 @@ import { scope, start, translate, type PiState } from './translate.ts';
 export const pi: Adapter<PiSession, PiNative, PiState> = {
   name: 'pi',
   engine: { package: '@earendil-works/pi-coding-agent', range: '>=0.79 <2' },
+  takesTurns: true,
   start,
   translate,
   scope,

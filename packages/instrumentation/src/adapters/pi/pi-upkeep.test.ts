@@ -1,4 +1,4 @@
-import type { AgentSession } from '@earendil-works/pi-coding-agent';
+import type { AgentSession, ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withSession } from '../../session/active-session.ts';
@@ -42,6 +42,43 @@ test('the summary of a branch that is left is upkeep: a root of its own, no turn
   `);
   expect(world.tracing.capture).toPassChecks();
   expect(observation.runs().map(({ turn }) => turn)).toEqual([1, 2, undefined, 3]);
+});
+
+test('a prompt behind a compaction, and a compaction behind a turn, are roots of their own wherever they are asked for', async () => {
+  let isAsked = false;
+  const compacting = {
+    name: 'compacting',
+    factory: (api: ExtensionAPI): void => {
+      api.on('turn_end', (_event, pi) => {
+        if (!isAsked && session.messages.length > 3) {
+          isAsked = true;
+          pi.compact({});
+        }
+      });
+    },
+  };
+  const { session } = await world.open({ extensions: [compacting] });
+  await session.bindExtensions({});
+  const next = new Promise<void>((resolve, reject) => {
+    session.subscribe(({ type }) => {
+      if (type === 'compaction_end') session.prompt('three').then(resolve, reject);
+    });
+  });
+  for (const text of ['one', 'two']) await withSession('conv-42', () => session.prompt(text));
+  await next;
+  // Since 1.0 the turn is not quite over by then, and Pi stops it.
+  expect(world.tracing.capture.tree().replace(' (error cancelled)', '')).toMatchInlineSnapshot(`
+    "invoke_agent pi [session conv-42] run.start
+      chat test-model
+    invoke_agent pi [session conv-42] run.start -> previous turn
+      chat test-model
+    compact pi [session conv-42] run.start
+      chat test-model
+      chat test-model
+    invoke_agent pi [session conv-42] run.start -> previous turn
+      chat test-model"
+  `);
+  expect(world.tracing.capture).toPassChecks();
 });
 
 type TranscriptContext = Parameters<AgentSession['agent']['streamFunction']>[1];

@@ -7,6 +7,7 @@ import { abandon, scope, start, translate, type RivetState } from './translate.t
 export const rivet: Adapter<RivetClient, RivetNative, RivetState> = {
   name: 'rivet',
   engine: { package: 'sandbox-agent', range: '>=0.4 <1' },
+  takesTurns: true,
   start,
   translate,
   scope,

@@ -17,6 +17,21 @@ function callsOfRuns(): unknown[] {
   return index.runs.map(({ root }) => index.childrenOf(root).map((span) => span.attributes['gen_ai.tool.call.id']));
 }
 
+test('a prompt that is sent by a listener of the one before is the next turn', async () => {
+  const { session } = await world.open('local-1');
+  let next: Promise<unknown> | undefined;
+  session.onEvent(({ payload }) => {
+    if ('result' in payload && JSON.stringify(payload.result).includes('stopReason'))
+      next ??= session.prompt(say('next'));
+  });
+  await withSession('conv-42', () => session.prompt(say('hello')));
+  await expect.poll(() => next).toBeDefined();
+  await next;
+  await rootsOf(world.tracing, 2);
+  expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+  expect(world.tracing.capture).toPassChecks();
+});
+
 describe('what a turn says', () => {
   test('is its own in 200 quick prompts, though much of it comes after its answer', { timeout: 60_000 }, async () => {
     const { session } = await world.open('local-1', { content: 'all' });

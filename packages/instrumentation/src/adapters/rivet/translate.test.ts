@@ -232,6 +232,6 @@ test('a permission that is answered is a sign of life, though the agent says not
   // Also of a tool that the agent has not told of, it is asked inside the turn.
   expect(scope({ kind: 'asking', connection: 1, agentSession: 'agent', call: 'call' }, state)).toEqual({ run: 'a' });
   expect(play(state, [{ kind: 'answered', ...on, connection: 2 }])).toEqual([]);
-  expect(play(state, [{ kind: 'answered', ...on }])).toEqual(['run.progress']);
+  expect(play(state, [{ kind: 'answered', ...on }])).toEqual(['run.resume']);
   expect(play(state, [{ kind: 'answered', ...on }])).toEqual([]);
 });

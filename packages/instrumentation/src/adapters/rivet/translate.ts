@@ -75,12 +75,12 @@ export function* translate(native: RivetNative, state: RivetState): Iterable<Run
       const turn = speaking(native, state);
       if (!turn) return;
       turn.asked.add(native.request);
-      yield { type: 'run.wait', run: turn.run, reason: 'permission' };
+      yield { type: 'run.wait', run: turn.run, reason: 'permission', wait: native.request };
       return;
     }
     case 'answered': {
       const turn = asking(native, state);
-      if (turn?.asked.delete(native.request)) yield { type: 'run.progress', run: turn.run };
+      if (turn?.asked.delete(native.request)) yield { type: 'run.resume', run: turn.run, wait: native.request };
       return;
     }
     case 'fence': {
