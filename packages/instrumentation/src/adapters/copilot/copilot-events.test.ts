@@ -145,16 +145,34 @@ describe('a model call', () => {
     [{ success: true }, ''],
     [{ success: false }, ' (error compaction_failed)'],
     [{ success: false, statusCode: 500 }, ' (error 500)'],
-  ])('for a compaction in a turn is the compaction’s, and the turn’s end its own: %j', async (data, end) => {
-    const used = { model: 'm1', inputTokens: 7 };
+  ])(
+    'for a compaction beside the turn’s own is the compaction’s, and the turn’s end its own: %j',
+    async (data, end) => {
+      const used = { model: 'm1', inputTokens: 7 };
+      const events: Told[] = [
+        model,
+        ['session.compaction_start', {}],
+        ['assistant.usage', { model: 'm1', inputTokens: 5 }],
+        ['session.compaction_complete', { ...data, compactionTokensUsed: used }],
+        ['model.call_finished', { outcome: 'success' }],
+      ];
+      expect(await treeOf(...events)).toBe(
+        `turn\n  chat m1\ncompact copilot [session own-1] run.start${end}\n  chat m1${end}`,
+      );
+      const totals = world.tracing.capture.index.runs.map(({ root }) => root.attributes['gen_ai.usage.input_tokens']);
+      expect(totals).toEqual([5, 7]);
+    },
+  );
+
+  test('for a compaction of which the runtime tells no end ends with the next one, and with the session', async () => {
     const events: Told[] = [
-      model,
-      ['assistant.usage', { model: 'm1' }],
-      ['model.call_finished', { outcome: 'success' }],
       ['session.compaction_start', {}],
-      ['session.compaction_complete', { ...data, compactionTokensUsed: used }],
+      ['session.compaction_start', {}],
     ];
-    expect(await treeOf(...events)).toBe(`turn\n  chat m1\n  chat m1${end}`);
+    await treeOf(...events);
+    await world.client.stop();
+    const compactions = world.tracing.capture.index.runs.filter(({ root }) => root.name.startsWith('compact'));
+    expect(compactions.map(({ root }) => root.attributes['error.type'])).toEqual(['unfinished', 'disconnected']);
   });
 });
 

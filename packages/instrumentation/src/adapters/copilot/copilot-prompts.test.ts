@@ -1,6 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { withSession } from '../../session/active-session.ts';
+import { currentSession, withSession } from '../../session/active-session.ts';
 import { startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
 
 // Real processes, which share the machine with other tests.
@@ -47,6 +48,67 @@ describe('a prompt', () => {
     expect(world.server.requests.at(-1)?.lastUserText).toContain('rather this');
     expect(capture).toHaveSession('own-1', { turns: 1 });
     expect(capture).toPassChecks();
+  });
+
+  test.each(['assistant.message', 'session.idle'] as const)(
+    'sent by a listener of %s is the next turn, in the session of the turn that it hears',
+    async (type) => {
+      const { client, config } = await world.open();
+      const session = await client.createSession({ ...config, sessionId: 'own-1' });
+      const heard: unknown[] = [];
+      session.on(type, () => {
+        heard.push(currentSession()?.id);
+        if (heard.length === 1) void session.send('next');
+      });
+      const idle = until(() => world.tracing.capture.index.runs.length === 2);
+      await withSession('conv-42', () => session.send('hello'));
+      await idle;
+      expect(heard).toEqual(['conv-42', 'conv-42']);
+      expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+      expect(world.tracing.capture).toPassChecks();
+    },
+  );
+
+  test('sent by a tool is the next turn; one to another session stays inside the tool', async () => {
+    const sending = {
+      ...weather,
+      handler: async () => {
+        await session.send('queued');
+        await other.sendAndWait('hello');
+      },
+    };
+    const { client, config } = await world.open({ tools: [sending] });
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    const other = await client.createSession({ ...config, tools: [], sessionId: 'own-2' });
+    await withSession('conv-42', () => session.sendAndWait('#weather'));
+    await until(() => world.tracing.capture.index.runs.length === 3);
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture).toPassChecks();
+    expect(world.tracing.capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent copilot [session conv-42] run.start
+        chat test-model
+        execute_tool weather
+          invoke_agent copilot run.start
+            chat test-model
+        chat test-model
+      invoke_agent copilot [session conv-42] run.start -> previous turn
+        chat test-model"
+    `);
+  });
+
+  test('that waits for a permission is abandoned when it is given, and nothing more happens', async () => {
+    const hanging = { ...weather, skipPermission: false, handler: () => new Promise<never>(() => {}) };
+    const { client, config } = await world.open({ tools: [hanging] }, { idleTimeoutMillis: 1_500 });
+    const onPermissionRequest = async () => {
+      await wait(2_500);
+      return { kind: 'approve-once' as const };
+    };
+    const session = await client.createSession({ ...config, sessionId: 'own-1', onPermissionRequest });
+    const sent = performance.now();
+    void session.send('#weather');
+    await until(() => world.tracing.capture.index.runs.length === 1);
+    expect(performance.now() - sent).toBeGreaterThan(2_500);
+    expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('abandoned');
   });
 
   test('that is not sent, as what somebody has put in the way throws at once, is over', async () => {

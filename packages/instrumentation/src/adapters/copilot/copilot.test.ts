@@ -7,7 +7,7 @@ import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
-import { researcher, startCopilotWorld, weather, type CopilotWorld } from '../../testing/copilot.ts';
+import { researcher, startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
 import { copilot } from './index.ts';
 
 // Real processes, which share the machine with other tests.
@@ -317,6 +317,45 @@ describe('upkeep', () => {
       invoke_agent copilot [session own-1] run.start -> previous turn
         chat test-model"
     `);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
+  test('is of the conversation as it was last: what a background agent makes the runtime do is a turn of that', async () => {
+    const customAgents = [{ name: 'researcher', prompt: 'You look things up.', tools: null }];
+    const { client, config } = await world.open();
+    const session = await client.createSession({ ...config, customAgents, sessionId: 'own-1' });
+    await withSession('conv-42', () => session.sendAndWait('hello'));
+    const asked = { agentType: 'researcher', prompt: 'look', description: 'look', name: 'one' };
+    await session.rpc.tasks.startAgent(asked);
+    await until(() => world.tracing.capture.index.runs.length === 2);
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 2 });
+    expect(world.tracing.capture.tree()).toContain('invoke_agent researcher');
+    expect(world.tracing.capture).toPassChecks();
+  });
+
+  test('beside a turn, and beyond it, is itself: the turn has its own model calls and tokens', async () => {
+    world.server.script(({ messages, lastUserText }) => {
+      if (lastUserText.includes('summary'))
+        return { text: 'a summary', delayMillis: 300, usage: { input: 7_777, output: 3 } };
+      return messages.at(-1)?.role === 'tool'
+        ? 'done'
+        : { toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' } }] };
+    });
+    const { client, config } = await world.open();
+    const infiniteSessions = { enabled: true, backgroundCompactionThreshold: 0.0001, bufferExhaustionThreshold: 0.99 };
+    const session = await client.createSession({ ...config, infiniteSessions, sessionId: 'own-1' });
+    await withSession('conv-42', () => session.sendAndWait('go'));
+    await until(() => world.tracing.capture.index.runs.length === 2);
+    const totals = world.tracing.capture.index.runs.map(({ root }) => [
+      root.name,
+      root.attributes['gen_ai.usage.input_tokens'],
+      root.attributes['error.type'],
+    ]);
+    expect(totals).toEqual([
+      ['invoke_agent copilot', 200, undefined],
+      ['compact copilot', 7_777, undefined],
+    ]);
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
     expect(world.tracing.capture).toPassChecks();
   });
 });

@@ -1,5 +1,6 @@
 import type { Tap } from '../../adapter.ts';
-import type { CopilotNative } from './native.ts';
+import type { CopilotClient, CopilotNative } from './native.ts';
+import { registeredIn } from './reading.ts';
 
 /** How many signals of one session are kept until its creation has settled; the oldest event goes first. */
 const MAX_EARLY = 128;
@@ -14,7 +15,7 @@ const MAX_SESSIONS = 64;
 export type Creation = (session?: string) => void;
 
 /** What can come early. */
-type Early = Extract<CopilotNative, { kind: 'event' | 'request' | 'refused' }>;
+type Early = Extract<CopilotNative, { kind: 'event' | 'request' | 'given' | 'refused' }>;
 
 interface Held {
   readonly natives: CopilotNative[];
@@ -27,17 +28,19 @@ interface Held {
  * context of whoever creates the session, as soon as it is clear whose it is.
  */
 export class EarlyEvents {
+  readonly #client: CopilotClient;
   readonly #tap: Tap<CopilotNative>;
   readonly #sessions = new Map<string, Held>();
   readonly #creations = new Set<Creation>();
 
-  constructor(tap: Tap<CopilotNative>) {
+  constructor(client: CopilotClient, tap: Tap<CopilotNative>) {
+    this.#client = client;
     this.#tap = tap;
   }
 
-  /** Whether a session is being created whose id only the runtime knows. */
-  get isExpecting(): boolean {
-    return this.#creations.size > 0;
+  /** Whether this may be a session that is being created, whose id only the runtime knows. */
+  has(session: string): boolean {
+    return this.#creations.size > 0 && !registeredIn(this.#client).has(session);
   }
 
   expect(): Creation {

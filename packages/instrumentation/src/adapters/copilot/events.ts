@@ -1,5 +1,5 @@
 import type { Millis, Usage } from '../../adapter.ts';
-import { count, isRecord, text, word, type CopilotEvent } from './native.ts';
+import { count, isRecord, recordIn, text, word, type CopilotEvent } from './native.ts';
 
 /** A session's notification: whose event it is, and the event as one of those above where it is one. */
 export interface Notification {
@@ -14,7 +14,7 @@ export function readNotification(value: unknown, now: () => Millis): Notificatio
   const { event } = value;
   if (!isRecord(event) || typeof event['type'] !== 'string') return undefined;
   const agent = text(event['agentId']);
-  const data = isRecord(event['data']) ? event['data'] : {};
+  const data = recordIn(event, 'data');
   return { session: value['sessionId'], agent, event: readEvent(event['type'], { data, agent, now }) };
 }
 
@@ -25,6 +25,7 @@ interface EventData {
 }
 
 function readEvent(type: string, { data, agent, now }: EventData): CopilotEvent | undefined {
+  const id = text(data['requestId']) ?? '';
   switch (type) {
     case 'assistant.streaming_delta':
     case 'assistant.message_delta':
@@ -68,20 +69,21 @@ function readEvent(type: string, { data, agent, now }: EventData): CopilotEvent 
     case 'session.compaction_start':
       return { type: 'compaction_start' };
     case 'session.compaction_complete': {
-      const used = isRecord(data['compactionTokensUsed']) ? data['compactionTokensUsed'] : {};
+      const used = recordIn(data, 'compactionTokensUsed');
       const error = data['success'] === false ? (word(data['statusCode']) ?? 'compaction_failed') : undefined;
       return { type: 'compaction_end', error, model: text(used['model']), usage: readUsage(used) };
     }
     case 'permission.requested': {
       if (data['resolvedByHook'] === true) return undefined;
-      const asked = isRecord(data['permissionRequest']) ? data['permissionRequest'] : {};
-      return { type: 'wait', reason: 'permission', tool: text(asked['toolCallId']) };
+      return { type: 'wait', reason: 'permission', tool: text(recordIn(data, 'permissionRequest')['toolCallId']), id };
     }
     case 'user_input.requested':
     case 'elicitation.requested':
-      return { type: 'wait', reason: 'answer', tool: text(data['toolCallId']) };
+      return { type: 'wait', reason: 'answer', tool: text(data['toolCallId']), id };
     default:
-      return type.startsWith('subagent.') ? readAgent(type, data, agent) : readTool(type, data);
+      if (type.startsWith('subagent.')) return readAgent(type, data, agent);
+      // Of whatever was requested, not only of what a person gives.
+      return type.endsWith('.completed') ? { type: 'given', id } : readTool(type, data);
   }
 }
 
@@ -96,7 +98,7 @@ function readTool(type: string, data: Record<string, unknown>): CopilotEvent | u
       return { type: 'tool_request', id, tool, owner: text(data['sessionId']), span: text(data['traceparent']), input };
     case 'tool.execution_complete': {
       const failed = data['success'] === false;
-      const code = isRecord(data['error']) ? word(data['error']['code']) : undefined;
+      const code = word(recordIn(data, 'error')['code']);
       return { type: 'tool_end', id, error: failed ? (code ?? 'tool_error') : undefined, output: data['result'] };
     }
     default:

@@ -8,6 +8,7 @@ import { scope, start, translate, type CopilotState } from './translate.ts';
 export const copilot: Adapter<CopilotClient, CopilotNative, CopilotState> = {
   name: 'copilot',
   engine: { package: '@github/copilot-sdk', range: '>=1.0.14 <2' },
+  takesTurns: true,
   start,
   translate,
   scope,

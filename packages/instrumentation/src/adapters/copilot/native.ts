@@ -52,7 +52,7 @@ export type CopilotNative =
       readonly at?: Millis | undefined;
     }
   | {
-      readonly kind: 'refused';
+      readonly kind: 'given' | 'refused';
       readonly session: string;
       readonly request: CopilotRequest;
       readonly at?: Millis | undefined;
@@ -117,7 +117,9 @@ export type CopilotEvent =
       readonly outcome: 'ok' | 'cancelled' | 'error';
       readonly output?: unknown;
     }
-  | { readonly type: 'wait'; readonly reason: string; readonly tool?: string | undefined }
+  | { readonly type: 'wait'; readonly reason: string; readonly id: string; readonly tool?: string | undefined }
+  /** What was waited for. */
+  | { readonly type: 'given'; readonly id: string }
   | { readonly type: 'compaction_start' }
   | {
       readonly type: 'compaction_end';
@@ -128,6 +130,12 @@ export type CopilotEvent =
   | { readonly type: 'error'; readonly error: string }
   | { readonly type: 'abort' }
   | { readonly type: 'idle'; readonly wasAborted: boolean };
+
+/** What an object has under this name, if that is an object; else an empty one. */
+export function recordIn(object: object, name: string): Record<string, unknown> {
+  const value: unknown = Reflect.get(object, name);
+  return isRecord(value) ? value : {};
+}
 
 /** The session's id in a session, or in a request of the runtime's. */
 export function sessionOf(params: unknown): string | undefined {

@@ -1,6 +1,6 @@
-import { afterSettled, wrapMethod, type Done, type Patch, type RunId, type Tap } from '../../adapter.ts';
+import { wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { EarlyEvents } from './early-events.ts';
-import { readNotification, type Notification } from './events.ts';
+import { readNotification } from './events.ts';
 import {
   isRecord,
   readConfig,
@@ -24,11 +24,9 @@ const BEGINNINGS: ReadonlySet<CopilotEvent['type']> = new Set([
   'turn_start',
   'model_start',
   'tool_start',
+  'agent_start',
   'compaction_start',
 ]);
-
-/** How many model calls are watched for their first output at a time. */
-const MAX_SILENT = 1_000;
 
 const REQUESTS: Readonly<Record<string, CopilotRequest>> = {
   handleUserInputRequest: 'answer',
@@ -44,7 +42,7 @@ const REQUESTS: Readonly<Record<string, CopilotRequest>> = {
  */
 export function attach(client: CopilotClient, tap: Tap<CopilotNative>): () => void {
   const undo: ((() => void) | undefined)[] = [];
-  const early = new EarlyEvents(tap);
+  const early = new EarlyEvents(client, tap);
   const seen = new WeakSet<object>();
   /** The sessions that are connected, with what takes their hooks away: the others are not kept for that. */
   const watched = new Map<object, ((() => void) | undefined)[]>();
@@ -88,8 +86,8 @@ function observeOpening(
     };
     if (id !== undefined) opened(id);
     const creation = id === undefined && isCloud ? early.expect() : undefined;
-    // What follows runs in the caller's context: whoever opens a session is whose conversation it is.
-    return afterSettled(proceed(), (session, failure) => {
+    // What follows runs in the caller's context: whoever opens a session is whose conversation it is, until somebody sends.
+    return tap.around({ kind: 'place' }, proceed, (session, failure) => {
       const given = sessionOf(session);
       if (!failure && isRecord(session) && given !== undefined) {
         watch(session);
@@ -105,21 +103,21 @@ function observeOpening(
       return open(args[0], id, isCloud, () => proceed(...args));
     }),
     wrapMethod(client, 'resumeSession', (proceed, args) => open(args[1], text(args[0]), false, () => proceed(...args))),
-    observeAnswers(client, urls),
+    observeAnswers(client, tap, urls),
   ];
 }
 
 /** The runtime tells a remote session's page in its answer to `session.create`, which the SDK of today lets fall. */
-function observeAnswers(client: CopilotClient, urls: Map<string, string>): () => void {
+function observeAnswers(client: CopilotClient, tap: Tap<CopilotNative>, urls: Map<string, string>): () => void {
   /** What takes the hook off the connection: each start makes a new one. */
   let leave: (() => void) | undefined;
   const listen = (): void => {
     const connection: unknown = Reflect.get(client, 'connection');
     if (!isRecord(connection)) return;
     leave = wrapMethod(connection, 'sendRequest', (proceed, args) => {
-      const result = proceed(...args);
-      if (args[0] !== 'session.create' && args[0] !== 'session.resume') return result;
-      return afterSettled(result, (answer) => {
+      const work = (): unknown => proceed(...args);
+      if (args[0] !== 'session.create' && args[0] !== 'session.resume') return work();
+      return tap.around({ kind: 'place' }, work, (answer) => {
         const session = sessionOf(answer);
         const url = isRecord(answer) ? text(answer['remoteUrl']) : undefined;
         if (session !== undefined && url !== undefined) urls.set(session, url);
@@ -148,6 +146,8 @@ function watchSession(
     const run = tap.mint();
     const options = isRecord(args[0]) ? args[0] : { prompt: args[0] };
     const joins = options['mode'] === 'immediate';
+    // What nobody asks for belongs to the conversation as it was last.
+    tap.caller(id());
     if (joins) tap.caller(run);
     return tap.run(
       run,
@@ -189,27 +189,22 @@ function observeNotifications(
   tap: Tap<CopilotNative>,
   early: EarlyEvents,
 ): (() => void) | undefined {
-  /** The model calls that have not answered yet, by session and agent: of many deltas, one is told. */
-  const silent = new Set<string>();
-  const isNews = ({ session, agent, event }: Notification): boolean => {
-    const key = `${session}/${agent ?? ''}`;
-    if (event?.type === 'model_start' && silent.size < MAX_SILENT) silent.add(key);
-    if (event?.type === 'model_end' || event?.type === 'turn_end') silent.delete(key);
-    return event?.type !== 'model_output' || silent.delete(key);
-  };
   const undo = wrapMethod(client, 'handleSessionEventNotification', (proceed, args) => {
     const notification = readNotification(args[0], () => tap.now());
     if (!notification) return proceed(...args);
     const { session, agent, event } = notification;
-    if (!event || !isNews(notification)) return tap.around({ kind: 'place', session, agent }, () => proceed(...args));
+    const work = (): unknown => proceed(...args);
+    if (!event) return tap.around({ kind: 'place', session, agent }, work);
     const fresh: RunId | undefined = BEGINNINGS.has(event.type) ? tap.mint() : undefined;
     const native = { kind: 'event', session, agent, event, fresh } as const;
     // The SDK knows no such session yet, and drops what it does not know.
-    if (early.isExpecting && !registeredIn(client).has(session)) {
+    if (early.has(session)) {
       early.hold(session, native);
-      return proceed(...args);
+      return work();
     }
-    return tap.around(native, () => proceed(...args));
+    if (event.type !== 'idle') return tap.around(native, work);
+    // What is done when a turn ends is done in it.
+    return tap.around({ kind: 'place', session }, work, () => tap.deliver(native));
   });
   if (!undo) tap.warn('this client has no handleSessionEventNotification: its events are lost');
   return undo;
@@ -224,19 +219,19 @@ function observeRequests(
     wrapMethod(client, method, (proceed, args) => {
       const session = sessionOf(args[0]);
       if (session === undefined) return proceed(...args);
-      const isEarly = early.isExpecting && !registeredIn(client).has(session);
+      const isEarly = early.has(session);
       const native = { kind: 'request', session, request } as const;
-      const done: Done = (_value, failure) => {
-        if (!failure) return;
-        const refused = { kind: 'refused', session, request } as const;
-        if (isEarly) {
-          tap.warn(`the SDK refused a request (${request}) before a session was created`);
-          early.hold(session, refused);
-        } else tap.deliver(refused);
-      };
-      if (!isEarly) return tap.around(native, () => proceed(...args), done);
-      early.hold(session, native);
-      return afterSettled(proceed(...args), done);
+      if (isEarly) early.hold(session, native);
+      return tap.around(
+        isEarly ? { kind: 'place' } : native,
+        () => proceed(...args),
+        (_value, failure) => {
+          const over = { kind: failure ? 'refused' : 'given', session, request } as const;
+          if (!isEarly) return tap.deliver(over);
+          early.hold(session, over);
+          if (failure) tap.warn(`the SDK refused a request (${request}) before a session was created`);
+        },
+      );
     }),
   );
 }

@@ -1,5 +1,5 @@
 import type { Carrier, Remote } from '../../adapter.ts';
-import { count, isRecord, readUrl, text, type CopilotClient } from './native.ts';
+import { count, isRecord, readUrl, recordIn, text, type CopilotClient } from './native.ts';
 
 /** The sessions that the client knows by id: what is not in here, the SDK drops. */
 export function registeredIn(client: CopilotClient): ReadonlyMap<string, object> {
@@ -25,16 +25,13 @@ export function remoteOf(client: CopilotClient, isCloud: boolean, address: strin
 
 /** Whether the runtime was started with its own telemetry on. What a runtime elsewhere does, nobody tells. */
 export function tracesItself(client: CopilotClient): boolean {
-  const options: unknown = Reflect.get(client, 'options');
-  if (isRecord(options) && options['telemetry'] !== undefined) return true;
-  const environment: unknown = Reflect.get(client, 'resolvedEnv');
-  return !isServer(client) && isRecord(environment) && environment['COPILOT_OTEL_ENABLED'] === 'true';
+  if (recordIn(client, 'options')['telemetry'] !== undefined) return true;
+  return !isServer(client) && recordIn(client, 'resolvedEnv')['COPILOT_OTEL_ENABLED'] === 'true';
 }
 
 /** Whether the runtime is one elsewhere. */
 function isServer(client: CopilotClient): boolean {
-  const connection: unknown = Reflect.get(client, 'connectionConfig');
-  return isRecord(connection) && connection['kind'] === 'uri';
+  return recordIn(client, 'connectionConfig')['kind'] === 'uri';
 }
 
 /** Of all that a propagator writes, what Copilot takes: it knows no baggage. */

@@ -1,7 +1,7 @@
-import type { Outcome, RunEvent, Scope } from '../../adapter.ts';
+import type { CallerScope, Outcome, RunEvent, Scope, Usage } from '../../adapter.ts';
 import type { CopilotEvent, CopilotNative } from './native.ts';
 import { newSession, newTurn, type SessionState, type Turn } from './turn.ts';
-import { endHeld, failedWith, translateWork } from './work.ts';
+import { endHeld, endModel, failedWith, startModel, translateWork } from './work.ts';
 
 /** What is known of one client: its sessions, the one that was quiet longest first. */
 export interface CopilotState {
@@ -31,16 +31,18 @@ export function* translate(native: CopilotNative, state: CopilotState): Iterable
       return;
     case 'event':
       for (const event of translateEvent(native, sessionIn(state, native.session))) {
-        yield event.at === undefined && native.at !== undefined ? { ...event, at: native.at } : event;
+        yield { ...event, at: event.at ?? native.at };
       }
       return;
     case 'request':
+    case 'given':
     case 'refused': {
       const { kind, request, at } = native;
       const run = current(state.sessions.get(native.session))?.run;
       if (run === undefined) return;
+      if (kind !== 'request') yield { type: 'run.resume', run, at, wait: request };
+      else if (WAITS.has(request)) yield { type: 'run.wait', run, at, reason: request, wait: request };
       if (kind === 'refused') yield { type: 'run.state', run, at, state: 'request_refused', subject: request };
-      else if (WAITS.has(request)) yield { type: 'run.wait', run, at, reason: request };
       return;
     }
     case 'abort':
@@ -57,23 +59,28 @@ export function* translate(native: CopilotNative, state: CopilotState): Iterable
 /** The requests that a person answers. */
 const WAITS: ReadonlySet<string> = new Set(['answer', 'plan', 'mode']);
 
-export function scope(native: CopilotNative, state: CopilotState): Scope | null | undefined {
-  if (native.kind === 'place' && native.session === undefined) return undefined;
-  if (native.kind !== 'place' && native.kind !== 'event' && native.kind !== 'request') return undefined;
-  const turn = current(state.sessions.get(native.session ?? ''));
-  // The connection's loop belongs to whoever opened it: what is in nobody's run must not run in theirs.
-  if (!turn) return null;
+export function scope(native: CopilotNative, state: CopilotState): Scope | CallerScope | undefined {
+  const { session, agent, event }: Placed = native;
+  if (session === undefined) return undefined;
+  const turn = current(state.sessions.get(session));
+  // The connection's loop belongs to whoever opened that: what is in nobody's run belongs to the session's own.
+  if (!turn) return { caller: session };
   const { run, tools, agents } = turn;
-  if (native.kind === 'request') return { run };
-  const tool = native.kind === 'event' ? toolOf(native.event) : {};
+  const tool = toolOf(event);
   if (tool.call !== undefined && tools.has(tool.call)) return { run, ...tool };
-  return native.agent !== undefined && agents.has(native.agent) ? { run, call: native.agent } : { run };
+  return agent !== undefined && agents.has(agent) ? { run, call: agent } : { run };
+}
+
+interface Placed {
+  readonly session?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly event?: CopilotEvent;
 }
 
 /** The tool call that an event is about, if it is one to work in; and the runtime's own span of it. */
-function toolOf(event: CopilotEvent): Omit<Scope, 'run'> {
-  if (event.type === 'tool_request') return { call: event.id, span: event.span };
-  return { call: event.type === 'wait' ? event.tool : undefined };
+function toolOf(event: CopilotEvent | undefined): Omit<Scope, 'run'> {
+  if (event?.type === 'tool_request') return { call: event.id, span: event.span };
+  return { call: event?.type === 'wait' ? event.tool : undefined };
 }
 
 function sessionIn(state: CopilotState, id: string): SessionState {
@@ -110,13 +117,31 @@ function* accept(native: Extract<CopilotNative, { kind: 'accepted' }>, session: 
 
 function* close(why: 'disconnected' | 'create_failed', session: SessionState | undefined): Iterable<RunEvent> {
   if (!session) return;
-  for (const turn of session.turns.slice()) yield* end(turn, session, failedWith(why));
+  const { turns, compactions } = session;
+  for (const turn of [...turns, ...compactions.values()]) yield* end(turn, session, failedWith(why));
+  compactions.clear();
 }
 
 function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, session: SessionState): Iterable<RunEvent> {
   const { event, agent } = native;
+  const ongoing = current(session);
+  switch (event.type) {
+    case 'wait':
+      if (ongoing) yield { type: 'run.wait', run: ongoing.run, reason: event.reason, wait: event.id };
+      return;
+    case 'given':
+      if (ongoing) yield { type: 'run.resume', run: ongoing.run, wait: event.id };
+      return;
+    case 'compaction_start':
+      yield* compact(native, session);
+      return;
+    case 'compaction_end':
+      yield* endCompaction(agent, session, event);
+      return;
+    default:
+      break;
+  }
   if (agent === undefined) {
-    const turn = current(session);
     switch (event.type) {
       case 'prompt':
         yield* prompt(native, event, session);
@@ -129,13 +154,10 @@ function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, sess
         yield* settle(session);
         return;
       case 'error':
-        if (turn) turn.error = event.error;
+        if (ongoing) ongoing.error = event.error;
         return;
       case 'answer':
-        if (turn) turn.answer = event.content;
-        return;
-      case 'wait':
-        if (turn) yield { type: 'run.wait', run: turn.run, reason: event.reason };
+        if (ongoing) ongoing.answer = event.content;
         return;
       default:
         break;
@@ -144,9 +166,32 @@ function* translateEvent(native: Extract<CopilotNative, { kind: 'event' }>, sess
   const turn = yield* working(native, session);
   if (!turn) return;
   yield* translateWork(event, { turn, session, agent });
-  if (turn.task !== undefined && event.type === 'compaction_end') {
-    yield* end(turn, session, failedWith(event.error));
-  }
+}
+
+/** The runtime sums its history up beside the turn that is going on, and often beyond its end: that is a run of its own. */
+function* compact(
+  { agent, fresh }: Extract<CopilotNative, { kind: 'event' }>,
+  session: SessionState,
+): Iterable<RunEvent> {
+  yield* endCompaction(agent, session, { error: 'unfinished' });
+  if (fresh === undefined) return;
+  const turn = newTurn(fresh);
+  session.compactions.set(agent, turn);
+  yield* begin(turn, session.id, session, { caller: session.id, task: 'compact' });
+  yield* startModel(session.model, { turn, session, agent: undefined });
+}
+
+function* endCompaction(
+  agent: string | undefined,
+  session: SessionState,
+  told: { readonly error?: string | undefined; readonly usage?: Usage; readonly model?: string | undefined },
+): Iterable<RunEvent> {
+  const turn = session.compactions.get(agent);
+  if (!turn) return;
+  session.compactions.delete(agent);
+  const outcome = failedWith(told.error);
+  yield* endModel(turn.open.get(''), { turn, session, agent: undefined }, outcome, told);
+  yield* end(turn, session, outcome);
 }
 
 /** The runtime begins to work on a message: one that was sent here, or somebody else's. */
@@ -191,7 +236,7 @@ function* working(
     return ongoing;
   }
   if (native.fresh === undefined) return undefined;
-  const turn = newTurn(native.fresh, native.event.type === 'compaction_start' ? 'compact' : undefined);
+  const turn = newTurn(native.fresh);
   turn.hasBegun = true;
   if (native.event.type === 'turn_start') turn.interaction = native.event.interaction;
   session.turns.unshift(turn);
@@ -227,10 +272,10 @@ function* begin(
   turn: Turn,
   id: string,
   { provider, remote }: SessionState,
-  { input, caller }: { readonly input?: unknown; readonly caller?: string },
+  { input, caller, task }: { readonly input?: unknown; readonly caller?: string; readonly task?: string },
 ): Iterable<RunEvent> {
   turn.isStarted = true;
-  const { run, task } = turn;
+  const { run } = turn;
   yield { type: 'run.start', run, agent: 'copilot', provider, session: id, remote, task, caller, input: () => input };
 }
 

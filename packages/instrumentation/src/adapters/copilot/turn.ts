@@ -4,8 +4,6 @@ import type { CopilotEvent } from './native.ts';
 /** One prompt and what comes of it; or work that nobody here asked for. */
 export interface Turn {
   readonly run: RunId;
-  /** Upkeep that is no turn of the conversation. */
-  readonly task: string | undefined;
   /** Whether `run.start` was said: at once, but for a message that is to join a turn going on. */
   isStarted: boolean;
   /** Whether the runtime works on it. */
@@ -50,19 +48,20 @@ export interface SessionState {
   model?: string | undefined;
   /** The turns, first the one that the runtime works on; the others wait in its queue. */
   readonly turns: Turn[];
+  /** The compactions under way, by sub-agent. */
+  readonly compactions: Map<string | undefined, Turn>;
 }
 
 /** Copilot's own name where no other provider is configured. */
 const PROVIDER = 'github';
 
 export function newSession(id: string): SessionState {
-  return { id, provider: PROVIDER, turns: [] };
+  return { id, provider: PROVIDER, turns: [], compactions: new Map() };
 }
 
-export function newTurn(run: RunId, task?: string): Turn {
+export function newTurn(run: RunId): Turn {
   return {
     run,
-    task,
     isStarted: false,
     hasBegun: false,
     isDoomed: false,

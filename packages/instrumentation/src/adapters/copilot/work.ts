@@ -2,6 +2,7 @@ import type { Millis, Outcome, RunEvent } from '../../adapter.ts';
 import type { CopilotEvent } from './native.ts';
 import type { ModelCall, SessionState, Turn } from './turn.ts';
 
+type ModelUsage = Extract<CopilotEvent, { type: 'model_usage' }>;
 type ToolEnd = Extract<CopilotEvent, { type: 'tool_end' }>;
 
 /** Where work shows. */
@@ -22,7 +23,7 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       yield* startModel(event.model, place);
       return;
     case 'model_output':
-      if (open) yield { type: 'model.output', run, call: open.call };
+      yield open ? { type: 'model.output', run, call: open.call } : { type: 'run.progress', run };
       return;
     case 'model_usage':
       turn.error = agent === undefined ? undefined : turn.error;
@@ -39,14 +40,6 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
     case 'turn_end':
       yield* endModel(open, place, { kind: 'ok' });
       return;
-    case 'compaction_start':
-      yield* startModel(place.session.model, place);
-      return;
-    case 'compaction_end': {
-      const { error, usage, model } = event;
-      yield* endModel(open, place, failedWith(error), { type: 'model_usage', usage, model });
-      return;
-    }
     case 'tool_start':
     case 'tool_request':
       yield* startTool(event, place);
@@ -82,7 +75,7 @@ function* endAgent(id: string, place: Place, outcome: Outcome): Iterable<RunEven
   const { turn } = place;
   const tool = turn.agents.get(id);
   if (!turn.agents.delete(id)) return;
-  yield* endModel(turn.open.get(id), { ...place, agent: id }, outcomeOf('cancelled'));
+  yield* endModel(turn.open.get(id), { ...place, agent: id }, { kind: 'cancelled' });
   yield { type: 'agent.end', run: turn.run, call: id, outcome };
   const held = turn.held.get(tool ?? '');
   if (held && ![...turn.agents.values()].includes(held.id)) yield* endTool(held, turn);
@@ -98,13 +91,13 @@ export function* endHeld(turn: Turn, session: SessionState): Iterable<RunEvent> 
   }
 }
 
-function* startModel(
+export function* startModel(
   model: string | undefined,
   { turn, session, agent }: Place,
   at?: Millis,
 ): Generator<RunEvent, ModelCall> {
   const lost = turn.open.get(agent ?? '');
-  if (lost) yield* endModel(lost, { turn, session, agent }, outcomeOf('unfinished'));
+  if (lost) yield* endModel(lost, { turn, session, agent }, failedWith('unfinished'));
   turn.models += 1;
   const call: ModelCall = { call: `model-${turn.models}` };
   turn.open.set(agent ?? '', call);
@@ -114,11 +107,11 @@ function* startModel(
   return call;
 }
 
-function* endModel(
+export function* endModel(
   open: ModelCall | undefined,
   { turn, agent }: Place,
   outcome: Outcome,
-  told = open?.usage,
+  told: Partial<ModelUsage> | undefined = open?.usage,
 ): Iterable<RunEvent> {
   if (!open) return;
   turn.open.delete(agent ?? '');
