@@ -28,6 +28,8 @@ export type PiNative =
     }
   | { readonly kind: 'returned'; readonly run: RunId; readonly failure?: string | undefined }
   | { readonly kind: 'event'; readonly place: PiPlace; readonly event: PiEvent }
+  /** The turn that is going on says more, or does: a model streams, a tool tells how far it is. */
+  | { readonly kind: 'progress' }
   | {
       readonly kind: 'model';
       readonly place: PiPlace;

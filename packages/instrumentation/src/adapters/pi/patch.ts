@@ -6,6 +6,9 @@ import { observeTools } from './tools.ts';
 
 const METHODS: readonly PiMethod[] = ['prompt', 'sendCustomMessage', 'compact', 'navigateTree'];
 
+/** How often the core hears that a turn goes on, in milliseconds. Idle time-outs may be as short as some hundred. */
+const PROGRESS_INTERVAL = 10;
+
 /** `prompt` and `sendCustomMessage` start turns, the others ask the model for summaries. */
 export const patches: readonly Patch[] = [
   { module: '@earendil-works/pi-coding-agent', export: 'AgentSession', methods: METHODS },
@@ -37,11 +40,21 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
 
   const models = observeModels(session, tap);
   const tools = observeTools(session, tap);
+  let heardAt = Number.NEGATIVE_INFINITY;
+  /** The turn goes on. Pi says so for each word. */
+  const progress = (): void => {
+    const now = tap.now();
+    // The clock may have been set back since.
+    if (Math.abs(now - heardAt) < PROGRESS_INTERVAL) return;
+    heardAt = now;
+    tap.deliver({ kind: 'progress' });
+  };
   // A listener that throws fails the user's run.
   const unsubscribe = session.subscribe((value) =>
     tap.guard(() => {
       const type = isRecord(value) ? value['type'] : undefined;
-      if (type === 'message_update') return models.output();
+      if (type === 'message_update') models.output();
+      if (type === 'message_update' || type === 'tool_execution_update') return progress();
       // Behind that, a session may try again or compact before its turn settles.
       if (type === 'agent_end' && willSettle(session)) return;
       const isBound = type === 'agent_start' || type === 'agent_end' || type === 'agent_settled';

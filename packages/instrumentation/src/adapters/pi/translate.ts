@@ -53,6 +53,8 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
       ];
     case 'event':
       return translateEvent(native.place, native.event, state);
+    case 'progress':
+      return state.current === undefined ? NOTHING : [{ type: 'run.progress', run: state.current }];
     case 'model': {
       const run = ownerOf(native.place, state, 'model');
       if (run === undefined) return NOTHING;
