@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterCall, wrapMethod, type Carrier, type Destination, type Failure, type Tap } from '../../adapter.ts';
-import { hostReader, isRecord, nameOf, readMessage, readModel, type PiNative, type PiSession } from './native.ts';
+import {
+  hostReader,
+  isAborted,
+  isRecord,
+  nameOf,
+  readMessage,
+  readModel,
+  type PiNative,
+  type PiSession,
+} from './native.ts';
 import { isUnheard, placeOf } from './place.ts';
 
 /** Follows the calls of the session's model. */
@@ -38,6 +47,7 @@ export function observeModels(session: PiSession, tap: Tap<PiNative>): ObservedM
         call,
         message: failure ? undefined : readMessage(message),
         failure: failure && nameOf(failure.error),
+        isAborted: isAborted(options),
       });
     const native = { kind: 'model', place: placeOf(session, tap), call, model: id, provider, input } as const;
     return tap.around(native, send, (stream, failure) => {

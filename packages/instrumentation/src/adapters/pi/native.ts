@@ -16,6 +16,9 @@ export interface PiSession {
 /** The methods of a session that can start a run. */
 export type PiMethod = 'prompt' | 'sendCustomMessage' | 'compact' | 'navigateTree';
 
+/** What can be stopped by itself. */
+export type PiWork = 'turn' | 'compact' | 'navigateTree';
+
 /** What Pi's seams deliver: plain data, as recordings hold it. */
 export type PiNative =
   | {
@@ -46,10 +49,12 @@ export type PiNative =
       readonly call: string;
       readonly message?: PiMessage | undefined;
       readonly failure?: string | undefined;
+      /** Who asked has stopped it by then. Of a call that begins after that, Pi says that it failed. */
+      readonly isAborted?: boolean | undefined;
     }
   | { readonly kind: 'tool'; readonly run?: RunId | undefined; readonly id: string }
-  /** Somebody wants the turn to stop. */
-  | { readonly kind: 'aborted' }
+  /** Somebody wants this work to stop; absent: all that is at work. */
+  | { readonly kind: 'aborted'; readonly work?: PiWork | undefined }
   | { readonly kind: 'disposed' };
 
 /** Where work shows: in the run that was executing there, else perhaps in one that nobody called. */
@@ -126,6 +131,17 @@ export function readEvent(value: unknown): PiEvent | undefined {
 /** Whether the turn at work is the session's own, so that it settles: one that is asked of the agent does not. */
 export function willSettle(session: PiSession): boolean {
   return Reflect.get(session, '_isAgentRunActive') === true;
+}
+
+/** Whether the turn at work waits to ask its model again. */
+export function isRetrying(session: PiSession): boolean {
+  return Reflect.get(session, 'isRetrying') === true;
+}
+
+/** Whether what was asked with these options has been stopped. */
+export function isAborted(options: unknown): boolean {
+  const signal = isRecord(options) ? options['signal'] : undefined;
+  return isRecord(signal) && signal['aborted'] === true;
 }
 
 /** What `stream.result()` gives, and what `message_end` carries. */

@@ -1,10 +1,28 @@
 import { listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
 import { observeModels } from './models.ts';
-import { isRecord, nameOf, readEvent, willSettle, type PiMethod, type PiNative, type PiSession } from './native.ts';
+import {
+  isRecord,
+  isRetrying,
+  nameOf,
+  readEvent,
+  willSettle,
+  type PiMethod,
+  type PiNative,
+  type PiSession,
+  type PiWork,
+} from './native.ts';
 import { identityOf, isUnheard, placeOf } from './place.ts';
 import { observeTools } from './tools.ts';
 
 const METHODS: readonly PiMethod[] = ['prompt', 'sendCustomMessage', 'compact', 'navigateTree'];
+
+/** The methods that stop work, and which. */
+const ABORTS: readonly (readonly [method: string, work?: PiWork])[] = [
+  ['abort'],
+  ['abortRetry', 'turn'],
+  ['abortCompaction', 'compact'],
+  ['abortBranchSummary', 'navigateTree'],
+];
 
 /** How often the core hears that a turn goes on, in milliseconds. Idle time-outs may be as short as some hundred. */
 const PROGRESS_INTERVAL = 10;
@@ -69,7 +87,14 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
   );
   undo.push(models.undo, tools.undo, unsubscribe);
 
-  undo.push(listenToMethod(session, 'abort', () => tap.deliver({ kind: 'aborted' })));
+  for (const [method, work] of ABORTS) {
+    undo.push(
+      listenToMethod(session, method, () => {
+        // A turn that does not wait to try again goes on.
+        if (work !== 'turn' || isRetrying(session)) tap.deliver({ kind: 'aborted', work });
+      }),
+    );
+  }
 
   // A disposed session tells nobody anything any more.
   undo.push(

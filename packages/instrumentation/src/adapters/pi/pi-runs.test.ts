@@ -285,11 +285,11 @@ describe('an end that is no success', () => {
     expect(world.tracing.capture.index.runs.at(-1)?.root.attributes['error.type']).toBe('400');
   });
 
-  test('by abort while Pi waits to try again is cancelled', async () => {
+  test.each(['abort', 'abortRetry'] as const)('by %s while Pi waits to try again is cancelled', async (stop) => {
     const { session } = await world.open({ maxRetries: 3 });
     const prompt = withSession('conv-42', () => session.prompt('#broken'));
     await next(session, 'auto_retry_start');
-    await session.abort();
+    await session[stop]();
     await prompt;
     expect(tree()).toMatchInlineSnapshot(`
       "invoke_agent pi [session conv-42] run.start (error cancelled)

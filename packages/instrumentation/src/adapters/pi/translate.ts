@@ -1,5 +1,5 @@
 import type { Outcome, RunEvent, RunId, Scope } from '../../adapter.ts';
-import type { PiEvent, PiMessage, PiMethod, PiNative, PiPlace } from './native.ts';
+import type { PiEvent, PiMessage, PiMethod, PiNative, PiPlace, PiWork } from './native.ts';
 
 interface PiRun {
   readonly via: PiMethod | 'event' | 'model';
@@ -47,7 +47,7 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
         ...end(
           native.run,
           state,
-          native.failure === undefined ? undefined : failed(native.failure, state.runs.get(native.run)),
+          native.failure === undefined ? undefined : failed(native.failure, state.runs.get(native.run)?.isAborted),
         ),
         ...endUncalled(state),
       ];
@@ -69,11 +69,9 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
     }
     case 'model-end':
       return endModel(native, state);
-    case 'aborted': {
-      const run = state.runs.get(state.current ?? '');
-      if (run) run.isAborted = true;
+    case 'aborted':
+      for (const run of state.runs.values()) run.isAborted ||= isStopped(run, native.work);
       return NOTHING;
-    }
     case 'disposed':
       return [...state.runs.keys()].flatMap((run) => end(run, state, { kind: 'cancelled' }));
     default:
@@ -117,7 +115,7 @@ function translateEvent(place: PiPlace, event: PiEvent, state: PiState): readonl
     case 'tool_execution_end': {
       const run = ongoing(place, state);
       if (run === undefined) return NOTHING;
-      const outcome: Outcome = event.isError ? failed('tool_error', state.runs.get(run)) : { kind: 'ok' };
+      const outcome: Outcome = event.isError ? failed('tool_error', state.runs.get(run)?.isAborted) : { kind: 'ok' };
       return [{ type: 'tool.end', run, call: event.toolCallId, outcome, output: () => event.result }];
     }
     case 'agent_settled': {
@@ -158,14 +156,15 @@ function begin(id: RunId | undefined, state: PiState): readonly RunEvent[] {
 }
 
 function endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiState): readonly RunEvent[] {
-  const { call, message, failure } = native;
+  const { call, message, failure, isAborted } = native;
   const id = state.calls.get(call);
   if (id === undefined) return NOTHING;
   state.calls.delete(call);
   const run = state.runs.get(id);
   // Upkeep has no messages of its own. What a turn asks beside its own work, such as a summary, is no answer of its.
   if (run && message && TASKS[run.via] !== undefined) run.last = message;
-  const outcome = failure === undefined ? outcomeOf(message, run) : failed(failure, run);
+  const wasAborted = isAborted || run?.isAborted;
+  const outcome = failure === undefined ? outcomeOf(message, wasAborted) : failed(failure, wasAborted);
   const ended: RunEvent = {
     type: 'model.end',
     run: id,
@@ -177,7 +176,7 @@ function endModel(native: Extract<PiNative, { kind: 'model-end' }>, state: PiSta
     finish: finishOf(message?.stopReason),
     output: () => message?.content,
   };
-  return run?.via === 'model' ? [ended, ...end(id, state)] : [ended];
+  return run?.via === 'model' ? [ended, ...end(id, state, outcome)] : [ended];
 }
 
 function end(id: RunId, state: PiState, outcome?: Outcome): readonly RunEvent[] {
@@ -187,7 +186,8 @@ function end(id: RunId, state: PiState, outcome?: Outcome): readonly RunEvent[] 
   for (const [call, owner] of state.calls) if (owner === id) state.calls.delete(call);
   if (state.current === id) state.current = undefined;
   if (!run.hasBegun) return NOTHING;
-  return [{ type: 'run.end', run: id, outcome: outcome ?? outcomeOf(run.last, run), output: () => run.last?.content }];
+  const ended = outcome ?? outcomeOf(run.last, run.isAborted);
+  return [{ type: 'run.end', run: id, outcome: ended, output: () => run.last?.content }];
 }
 
 /** A turn that nobody called ends with its agent's work, unless a call that is still open may have started it. */
@@ -197,13 +197,22 @@ function endUncalled(state: PiState): readonly RunEvent[] {
   return end(current, state);
 }
 
-function outcomeOf(message: PiMessage | undefined, run: PiRun | undefined): Outcome {
-  if (message?.stopReason === 'aborted') return { kind: 'cancelled' };
-  return message?.stopReason === 'error' ? failed(errorType(message.errorMessage), run) : { kind: 'ok' };
+/**
+ * Whether what stops this work stops this run: not one that has yet to begin, for compaction first stops what is at work,
+ * and no model call that nobody has asked Pi for.
+ */
+function isStopped(run: PiRun, work: PiWork | undefined): boolean {
+  if (!run.hasBegun || run.via === 'model') return false;
+  return work === undefined || work === (TASKS[run.via] === undefined ? 'turn' : run.via);
 }
 
-function failed(type: string, run: PiRun | undefined): Outcome {
-  return run?.isAborted ? { kind: 'cancelled' } : { kind: 'error', type };
+function outcomeOf(message: PiMessage | undefined, isAborted: boolean | undefined): Outcome {
+  if (message?.stopReason === 'aborted') return { kind: 'cancelled' };
+  return message?.stopReason === 'error' ? failed(errorType(message.errorMessage), isAborted) : { kind: 'ok' };
+}
+
+function failed(type: string, isAborted: boolean | undefined): Outcome {
+  return isAborted ? { kind: 'cancelled' } : { kind: 'error', type };
 }
 
 /** Pi has words only; where they begin with the provider's HTTP status, that is what `error.type` says. */
