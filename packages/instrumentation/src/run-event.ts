@@ -217,11 +217,11 @@ export interface ToolEnd extends InCall {
 
 /**
  * A step of the engine's own that the conventions have no operation for: it reads or writes the history, it checks a
- * guardrail.
+ * guardrail, it starts a run beside its calls.
  */
 export interface StepStart extends InCall {
   readonly type: 'step.start';
-  /** What kind of step, in a low-cardinality word: `session`, `guardrail`, … */
+  /** What kind of step, in a low-cardinality word: `session`, `guardrail`, `run`, … */
   readonly step: string;
   /** Which one of its kind, as few as there are in the code: `getItems`, the guardrail's name, … */
   readonly name: string;

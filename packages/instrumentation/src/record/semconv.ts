@@ -38,9 +38,9 @@ export const ATTR_TURNKEEPER_SESSION_APPLICATION = 'turnkeeper.session.applicati
 export const ATTR_TURNKEEPER_SESSION_OVERWRITTEN = 'turnkeeper.session.overwritten';
 /** What a run waits for: permission, answer, … On the event `run.wait`. */
 export const ATTR_TURNKEEPER_WAIT_REASON = 'turnkeeper.wait.reason';
-/** What kind of step of its own an engine takes, where the conventions have no operation for it: session, guardrail, … */
+/** What kind of step an engine takes, where the conventions have no operation for it: session, guardrail, run, … */
 export const ATTR_TURNKEEPER_STEP_TYPE = 'turnkeeper.step.type';
-/** Which step of its kind: getItems, addItems, the name of a guardrail, … */
+/** Which step of its kind: getItems, addItems, the name of a guardrail or an agent, … */
 export const ATTR_TURNKEEPER_STEP_NAME = 'turnkeeper.step.name';
 /** The state that a run has come to, in the engine's word: pending, running, … On the event `run.state`. */
 export const ATTR_TURNKEEPER_RUN_STATE = 'turnkeeper.run.state';

@@ -116,7 +116,8 @@ const MODEL = 'model-';
 const FROZEN =
   'a model, or its provider, is frozen: its calls are not traced; pass one that is not, or an object around it that hands calls on';
 
-function isModelCall(call: string | undefined): boolean {
+/** Whether this is a call of a model. */
+export function isModelCall(call: string | undefined): boolean {
   return call?.startsWith(MODEL) === true;
 }
 

@@ -61,7 +61,7 @@ export type OpenAIAgentsNative =
       readonly run: RunId;
       readonly call: string;
       readonly within?: string | undefined;
-      readonly step: 'session' | 'guardrail';
+      readonly step: 'session' | 'guardrail' | 'run';
       readonly name: string;
     }
   | {

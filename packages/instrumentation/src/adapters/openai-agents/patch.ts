@@ -1,6 +1,6 @@
 import { listenToMethod, wrapMethod, type Done, type Patch, type RunId } from '../../adapter.ts';
 import { observeGuardrails } from './guardrails.ts';
-import { observeModels } from './models.ts';
+import { isModelCall, observeModels } from './models.ts';
 import {
   isRecord,
   readCall,
@@ -46,6 +46,19 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     lookAtGuardrails(runner, ...agents);
   };
 
+  let steps = 0;
+  /**
+   * A run that another one starts itself, in instructions, a listener, its memory, would look like a second turn: it is in a
+   * step of that run's. Where a tool, a guardrail or a store starts it, that has a span already; a model's is not enough.
+   */
+  const openStep = (agent: unknown) => {
+    const place = tap.place();
+    if (!place?.isRecorded || (place.call !== undefined && !isModelCall(place.call))) return undefined;
+    const { run, call: within } = place;
+    steps += 1;
+    return { run, call: `run-${steps}`, within, step: 'run', name: nameOf(agent) } as const;
+  };
+
   const undoRun = wrapMethod(prototype, 'run', (proceed, args, runner) => {
     runs ??= storeRunsIfAny();
     // No run of ours, but a store may want its context all the same.
@@ -53,6 +66,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
     const [agent, input, options] = args;
     const state = readState(input);
     const session = sessionOf(options);
+    const step = openStep(agent);
     const run = tap.mint();
     const runContext = state?.['_context'];
     const running: StoreRun = { runContext, isLate: runContext === undefined };
@@ -61,6 +75,7 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
       const signal = recordOf(options)?.['signal'];
       const ended = failure ? { outcome: readFailure(failure.error, signal) } : readResult(result, signal);
       tap.deliver({ kind: 'returned', run, session: sessionIdOf(session), ...ended });
+      if (step) tap.deliver({ kind: 'step-end', run: step.run, call: step.call, outcome: ended.outcome });
       // A connection that was opened in the run may outlive it, and leads to everything here.
       running.runContext = undefined;
       running.isLate = false;
@@ -70,15 +85,17 @@ export function attach({ prototype }: OpenAIRunnerClass, tap: OpenAITap): () => 
       tap.guard(() => meet(runner, [agent, state?.['_currentAgent']], session));
       return runs ? runs.run(running, () => proceed(...args)) : proceed(...args);
     };
-    return tap.run(run, [agent, runner].filter(isRecord), work, (result, failure) => {
-      const completed = recordOf(result)?.['completed'];
-      if (!isPromiseLike(completed)) end(result, failure);
-      else
-        completed.then(
-          () => tap.guard(() => end(result)),
-          (error: unknown) => tap.guard(() => end(result, { error })),
-        );
-    });
+    const begin = (): unknown =>
+      tap.run(run, [agent, runner].filter(isRecord), work, (result, failure) => {
+        const completed = recordOf(result)?.['completed'];
+        if (!isPromiseLike(completed)) end(result, failure);
+        else
+          completed.then(
+            () => tap.guard(() => end(result)),
+            (error: unknown) => tap.guard(() => end(result, { error })),
+          );
+      });
+    return step ? tap.around({ kind: 'step', ...step }, begin) : begin();
   });
 
   const listen = (run: RunId, [event, , agent, ...rest]: readonly unknown[]): void => {

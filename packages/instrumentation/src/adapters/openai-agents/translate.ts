@@ -9,6 +9,8 @@ interface OpenAIRun {
   /** Its open call, in a workflow. A run of one agent is that agent's call itself. */
   agentCall: CallId | undefined;
   agents: number;
+  /** The steps that are runs of their own, and go on. */
+  readonly nested: Set<CallId>;
   /** The id is still to come, and if it does not, this is what there is. */
   isSessionLate: boolean;
   readonly group: string | undefined;
@@ -43,6 +45,7 @@ function begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: O
     agent,
     agentCall: undefined,
     agents: 0,
+    nested: new Set<CallId>(),
     isSessionLate,
     group,
   });
@@ -104,10 +107,14 @@ function translateOpen(
       ];
     }
     case 'step': {
-      const { call, within, step, name } = native;
+      const { call, step, name } = native;
+      const isNested = step === 'run';
+      if (isNested) open.nested.add(call);
+      const within = native.within ?? (isNested ? open.agentCall : undefined);
       return [{ type: 'step.start', run, call, within, step, name }];
     }
     case 'step-end':
+      open.nested.delete(native.call);
       return [
         { type: 'step.end', run, call: native.call, outcome: native.outcome },
         ...bind(run, open, native.session),
@@ -147,6 +154,8 @@ function end(
   state.runs.delete(run);
   return [
     ...bind(run, open, native.session ?? open.group),
+    // A run that nobody waits for, as in a listener, has not failed.
+    ...[...open.nested].map((call) => ({ type: 'step.end', run, call, outcome }) as const),
     ...leave(run, open, outcome),
     ...(native.waits ? [{ type: 'run.wait', run, reason: 'approval' } as const] : NOTHING),
     { type: 'run.end', run, outcome, output: () => output },
