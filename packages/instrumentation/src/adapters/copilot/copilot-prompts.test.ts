@@ -111,6 +111,17 @@ describe('a prompt', () => {
     expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('abandoned');
   });
 
+  test('whose session is deleted meanwhile is over', async () => {
+    const { client, config } = await world.open();
+    const session = await client.createSession({ ...config, sessionId: 'own-1' });
+    const begun = new Promise<void>((resolve) => session.on('assistant.turn_start', () => resolve()));
+    await withSession('conv-42', () => session.send('#slow'));
+    await begun;
+    await client.deleteSession('own-1');
+    expect(world.tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual(['disconnected']);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
   test('that is not sent, as what somebody has put in the way throws at once, is over', async () => {
     const { client, config } = await world.open();
     const session = await client.createSession({ ...config, sessionId: 'own-1' });

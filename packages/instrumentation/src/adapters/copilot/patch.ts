@@ -170,7 +170,7 @@ function watchSession(
     tap.deliver({ kind: 'abort', session: id() });
     return proceed(...args);
   });
-  const closed = wrapMethod(session, '_markDisconnected', (proceed, args) => {
+  const closed = wrapMethod(session, '_runOnDisconnected', (proceed, args) => {
     const successor = registeredIn(client).get(id());
     const result = proceed(...args);
     forget();
