@@ -250,3 +250,19 @@ test('an AsyncLocalStorage of the user’s goes through withSession untouched', 
   const storage = new AsyncLocalStorage<string>();
   storage.run('mine', () => withSession('conv-42', () => expect(storage.getStore()).toBe('mine')));
 });
+
+// The last one: what it leaves to collect makes the clocks of others' spans differ.
+test('the context of a session does not grow where a loop in a run sets two values in turn', () => {
+  start();
+  const { tap, say } = script();
+  const keys = [createContextKey('job'), createContextKey('attempt')] as const;
+  tap.run('r', [], () => {
+    say({ type: 'run.start', run: 'r', session: 'own-1' });
+    let within = context.active();
+    for (let round = 0; round < 20_000; round++) within = within.setValue(keys[0], round).setValue(keys[1], -round);
+    expect(keys.map((key) => within.getValue(key))).toEqual([19_999, -19_999]);
+    expect(within.getValue(createContextKey('a third'))).toBeUndefined();
+    expect(context.with(within, () => currentSession()?.id)).toBe('own-1');
+    say({ type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+  });
+});

@@ -124,6 +124,10 @@ class FramedContext implements Context {
 
   setValue(key: symbol, value: unknown): Context {
     if (key === FRAME) return this.deleteValue(key).setValue(key, value);
+    // What is looked up stays in front: one behind the other, contexts that are made in turn would grow without end.
+    if (key !== this.key && this.value instanceof Late) {
+      return new FramedContext(this.within.setValue(key, value), this.frame, this.key, this.value);
+    }
     return new FramedContext(key === this.key ? this.within : this.#kept(), this.frame, key, value);
   }
 
@@ -137,8 +141,7 @@ class FramedContext implements Context {
 
   /** What is below the next value: with the last one in it. */
   #kept(): Context {
-    if (this.key === undefined) return this.within;
-    return this.value instanceof Late ? this : this.within.setValue(this.key, this.value);
+    return this.key === undefined ? this.within : this.within.setValue(this.key, this.value);
   }
 }
 
