@@ -1,6 +1,7 @@
 import { context, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { currentSession, withSession } from '../session/active-session.ts';
+import { script } from '../testing/scripted.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
 import {
   goesOnFromEnvironment,
@@ -76,6 +77,19 @@ describe('work with a carrier', () => {
     propagation.disable();
     propagation.setGlobalPropagator(new SessionPropagator({ accept }));
     stays();
+  });
+
+  test('is in its session also in the shadow of a run that is over, unless one was bound there', () => {
+    const { tap, say } = script();
+    const shadow = tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r', session: 'own-1' }, { type: 'run.end', run: 'r', outcome: { kind: 'ok' } });
+      return context.active();
+    });
+    context.with(shadow, () => {
+      const idThere = (): unknown => withCarrier({ traceparent, baggage }, () => currentSession()?.id);
+      expect(idThere()).toBe('conv-42');
+      expect(withSession('here', idThere)).toBe('here');
+    });
   });
 
   test('vouches for this carrier alone, where the propagator believes nobody', () => {

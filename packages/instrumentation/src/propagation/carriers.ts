@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { propagation, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
-import { activeContext, bindSession, frameIn, runInContext } from '../session/active-session.ts';
+import { activeContext, aroundWhatIsOver, bindSession, frameIn, runInContext } from '../session/active-session.ts';
 import { extractVouched, toDestination } from './session-propagator.ts';
 
 /** Where undici, and with it `fetch`, announces each request; its instrumentation listens there. */
@@ -92,7 +92,8 @@ export function contextOf(carrier: Carrier, base: Context): Context {
   const rest = baggage.removeEntry(ATTR_SESSION_ID);
   const within =
     rest.getAllEntries().length === 0 ? propagation.deleteBaggage(extracted) : propagation.setBaggage(extracted, rest);
-  return (frameIn(base) ? undefined : bindSession(within, { sessionId: id }, 'baggage')) ?? within;
+  const isBound = frameIn(aroundWhatIsOver(base)) !== undefined;
+  return (isBound ? undefined : bindSession(within, { sessionId: id }, 'baggage')) ?? within;
 }
 
 function pick(read: (field: string) => unknown): Carrier {
