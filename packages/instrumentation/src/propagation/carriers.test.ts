@@ -114,6 +114,16 @@ describe('work with a carrier', () => {
     });
   });
 
+  test('leaves an entry that the program itself put into the baggage what it is', () => {
+    const own = propagation.createBaggage({ 'session.id': { value: 'the program’s' } });
+    context.with(propagation.setBaggage(context.active(), own), () =>
+      withCarrier({ traceparent }, () => {
+        expect(currentSession()).toBeUndefined();
+        expect(propagation.getActiveBaggage()).toBe(own);
+      }),
+    );
+  });
+
   test('does not send the id on to whoever it calls, but to a peer', () => {
     withCarrier({ traceparent, baggage: `${baggage},tenant=t-1` }, () => {
       const sent: Record<string, string> = {};

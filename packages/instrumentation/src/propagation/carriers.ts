@@ -88,7 +88,8 @@ export function contextOf(carrier: Carrier, base: Context): Context {
   const extracted = extractVouched(base, carrier);
   const baggage = propagation.getBaggage(extracted);
   const id = baggage?.getEntry(ATTR_SESSION_ID)?.value;
-  if (baggage === undefined || id === undefined) return extracted;
+  // Baggage that was there before is what the program set itself.
+  if (baggage === undefined || id === undefined || baggage === propagation.getBaggage(base)) return extracted;
   const rest = baggage.removeEntry(ATTR_SESSION_ID);
   const within =
     rest.getAllEntries().length === 0 ? propagation.deleteBaggage(extracted) : propagation.setBaggage(extracted, rest);
