@@ -1,4 +1,5 @@
 import { context, propagation, trace } from '@opentelemetry/api';
+import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { currentSession, withSession } from '../session/active-session.ts';
 import { script } from '../testing/scripted.ts';
@@ -134,6 +135,34 @@ describe('work with a carrier', () => {
   });
 });
 
+describe('where the propagator knows no baggage', () => {
+  const both = (): readonly unknown[] => [
+    carrierFor(context.active(), 'peer'),
+    carrierFor(context.active(), { host: 'model.example' }),
+  ];
+  beforeEach(() => {
+    propagation.disable();
+    propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  });
+
+  test('a peer gets the session’s id all the same, and nothing else; a host does not', () => {
+    const own = propagation.createBaggage({ tenant: { value: 't-1' } });
+    context.with(propagation.setBaggage(context.active(), own), () => {
+      expect(both()).toEqual([{}, {}]);
+      expect(withSession('conv-42', both)).toEqual([{ baggage }, {}]);
+      context.with(suppressTracing(context.active()), () => expect(withSession('conv-42', both)).toEqual([{}, {}]));
+    });
+  });
+
+  test('a carrier’s session is read all the same, and the rest of its baggage is not', () => {
+    withCarrier({ traceparent, baggage: `${baggage},tenant=t-1` }, () => {
+      expect(currentSession()).toEqual({ id: 'conv-42', source: 'baggage' });
+      expect(trace.getActiveSpan()?.spanContext().traceId).toBe('1'.repeat(32));
+      expect(propagation.getActiveBaggage()).toBeUndefined();
+    });
+  });
+});
+
 describe('the environment of a child that serves this one conversation', () => {
   test('takes the place and the session along, and says that it is meant', () => {
     const environment = withSession('conv 42', () =>
@@ -152,6 +181,13 @@ describe('the environment of a child that serves this one conversation', () => {
       expect(currentSession()?.id).toBe('conv 42');
       expect(trace.getActiveSpan()?.spanContext().isRemote).toBe(true);
     });
+  });
+
+  test('takes the session along without an SDK too', () => {
+    tracing[Symbol.dispose]();
+    const environment = withSession('conv 42', environmentCarrier);
+    expect(environment).toEqual({ BAGGAGE: 'session.id=conv%2042', TURNKEEPER_CONTEXT: 'environment' });
+    withCarrier(carrierFromEnvironment(environment), () => expect(currentSession()?.id).toBe('conv 42'));
   });
 
   test('is empty where there is nothing to take along; a stray TRACEPARENT is not accepted', () => {

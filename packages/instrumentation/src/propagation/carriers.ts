@@ -1,31 +1,35 @@
 import { channel } from 'node:diagnostics_channel';
-import { propagation, type Context } from '@opentelemetry/api';
+import { defaultTextMapGetter, propagation, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
 import { activeContext, aroundWhatIsOver, bindSession, frameIn, runInContext } from '../session/active-session.ts';
+import { isTracingSuppressed } from '../suppression.ts';
 import { extractVouched, toDestination } from './session-propagator.ts';
+import { w3c } from './w3c.ts';
 
 /** Where undici, and with it `fetch`, announces each request; its instrumentation listens there. */
 const UNDICI_REQUEST = 'undici:request:create';
 
 /**
  * The headers that take this context along, as the configured propagator writes them. A peer also gets the session's
- * id as baggage; a host gets no baggage but that, and that only by a `SessionPropagator`'s list. Empty for a host where
- * an HTTP instrumentation writes the headers itself: a second `traceparent` would make both invalid.
+ * id as baggage, be there a propagator that writes any or not; a host gets no baggage but that, and that only by a
+ * `SessionPropagator`'s list. Empty for a host where an HTTP instrumentation writes the headers itself: a second
+ * `traceparent` would make both invalid.
  */
 export function carrierFor(from: Context, to: Destination): Carrier {
   const carrier: Record<string, string> = {};
   const there = toDestination(from, to);
-  if (to === 'peer') propagation.inject(withSessionBaggage(there), carrier);
+  if (to === 'peer') injectForPeer(there, carrier);
   else if (!channel(UNDICI_REQUEST).hasSubscribers) propagation.inject(propagation.deleteBaggage(there), carrier);
   return carrier;
 }
 
-function withSessionBaggage(from: Context): Context {
-  const id = frameIn(from)?.session.id;
-  if (id === undefined) return from;
+function injectForPeer(from: Context, carrier: Record<string, string>): void {
+  const value = frameIn(from)?.session.id;
+  if (value === undefined) return propagation.inject(from, carrier);
   const baggage = propagation.getBaggage(from) ?? propagation.createBaggage();
-  return propagation.setBaggage(from, baggage.setEntry(ATTR_SESSION_ID, { value: id }));
+  propagation.inject(propagation.setBaggage(from, baggage.setEntry(ATTR_SESSION_ID, { value })), carrier);
+  if (!isTracingSuppressed(from)) carrier['baggage'] ??= `${ATTR_SESSION_ID}=${encodeURIComponent(value)}`;
 }
 
 /** What every carrier has in common; ACP and MCP reserve these keys of `_meta` for it. */
@@ -83,16 +87,25 @@ export function withCarrier<T>(carrier: Carrier, work: () => T): T {
   return runInContext(contextOf(carrier, activeContext()), work);
 }
 
-/** The context that a carrier brings, on top of this one. The session's id is taken out of what goes on to others. */
+/**
+ * The context that a carrier brings, on top of this one. The session's id is read also where the configured propagator
+ * reads no baggage, and taken out of what goes on to others.
+ */
 export function contextOf(carrier: Carrier, base: Context): Context {
   const extracted = extractVouched(base, carrier);
-  const baggage = propagation.getBaggage(extracted);
-  const id = baggage?.getEntry(ATTR_SESSION_ID)?.value;
+  const read = propagation.getBaggage(extracted);
   // Baggage that was there before is what the program set itself.
-  if (baggage === undefined || id === undefined || baggage === propagation.getBaggage(base)) return extracted;
-  const rest = baggage.removeEntry(ATTR_SESSION_ID);
-  const within =
-    rest.getAllEntries().length === 0 ? propagation.deleteBaggage(extracted) : propagation.setBaggage(extracted, rest);
+  const baggage = read === propagation.getBaggage(base) ? undefined : read;
+  const inbound = baggage ?? propagation.getBaggage(w3c.extract(ROOT_CONTEXT, carrier, defaultTextMapGetter));
+  const id = inbound?.getEntry(ATTR_SESSION_ID)?.value;
+  if (id === undefined) return extracted;
+  const rest = baggage?.removeEntry(ATTR_SESSION_ID);
+  const isLeft = rest !== undefined && rest.getAllEntries().length > 0;
+  const within = isLeft
+    ? propagation.setBaggage(extracted, rest)
+    : rest
+      ? propagation.deleteBaggage(extracted)
+      : extracted;
   const isBound = frameIn(aroundWhatIsOver(base)) !== undefined;
   return (isBound ? undefined : bindSession(within, { sessionId: id }, 'baggage')) ?? within;
 }

@@ -1,5 +1,6 @@
 import { createContextKey, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { frameIn } from '../session/active-session.ts';
 import { startTracing, type Tracing } from '../testing/tracing.ts';
@@ -44,5 +45,18 @@ describe.each([
     expect(read()).toEqual(process);
     manager.with(ROOT_CONTEXT, () => expect(read()).toEqual(process));
     manager.with(ROOT_CONTEXT.setValue(key, 1), () => expect(read()).toEqual([undefined, undefined, 1]));
+  });
+
+  test('is in its session also without a propagator, and in its place once there is one', () => {
+    propagation.disable();
+    const manager = inProcessContext(new Manager().enable());
+    const read = (): readonly unknown[] => [
+      trace.getSpanContext(manager.active())?.spanId,
+      frameIn(manager.active())?.session.id,
+    ];
+    expect(read()).toEqual([undefined, 'conv-42']);
+    expect(manager.active()).toBe(manager.active());
+    propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+    expect(read()).toEqual(['b7ad6b7169203331', 'conv-42']);
   });
 });

@@ -9,10 +9,13 @@ export function inProcessContext(manager: ContextManager): ContextManager {
   // The manager may be of another copy of the API than this, with a root of its own: 1.10 has one for `require` as well.
   const outside = manager.active();
   let root: Context | undefined;
+  let isComplete = false;
   const rooted = (): Context => {
-    // The propagator that reads the environment is set up after this.
-    if (root === undefined && propagation.fields().length > 0) root = contextOf(carrierFromEnvironment(), ROOT_CONTEXT);
-    return root ?? ROOT_CONTEXT;
+    if (root && isComplete) return root;
+    // The propagator that reads TRACEPARENT is set up after this, or never; the session is there without one.
+    isComplete = propagation.fields().length > 0;
+    if (isComplete || !root) root = contextOf(carrierFromEnvironment(), ROOT_CONTEXT);
+    return root;
   };
   const wrapped: ContextManager = {
     active: () => {
