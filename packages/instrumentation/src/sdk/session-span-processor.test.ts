@@ -185,6 +185,40 @@ test.each(['1.x', '2.x', '3.x'] as const)(
   },
 );
 
+describe.each([
+  ['1.x', first.BasicTracerProvider],
+  ['2.x', second.BasicTracerProvider],
+  ['3.x', third.TracerProvider],
+])('where the program limits the texts of attributes, on SDK %s', (_name, Provider) => {
+  test('an id that is cut is ours, and one that is like its beginning is not', () => {
+    const capture = createCapture();
+    const tracerProvider = new Provider({
+      spanLimits: { attributeValueLengthLimit: 9 },
+      spanProcessors: [new SessionSpanProcessor(capture.spanProcessor)],
+    });
+    const tracer = tracerProvider.getTracer('test');
+    withSession('conversation-42', () => {
+      const { tap, say } = script({ tracerProvider });
+      tap.run('r', [], () =>
+        say({ type: 'run.start', run: 'r' }, { type: 'run.end', run: 'r', outcome: { kind: 'ok' } }),
+      );
+      tracer.startSpan('SELECT').end();
+      const span = tracer.startSpan('POST');
+      span.setAttribute('session.id', 'conv');
+      span.end();
+    });
+    const said = capture.spans.map(({ name, attributes }) => [
+      name,
+      ['session.id', 'gen_ai.conversation.id', 'turnkeeper.session.overwritten'].map((one) => attributes[one]),
+    ]);
+    expect(Object.fromEntries(said)).toEqual({
+      'invoke_agent scripted': ['conversat', 'conversat', undefined],
+      SELECT: ['conversat', undefined, undefined],
+      POST: ['conversat', undefined, 'conv'],
+    });
+  });
+});
+
 test('an ended span that waited keeps the conversation that it had', () => {
   const { tracer, capture, tracerProvider } = lines['2.x']();
   const { tap, say } = script({ tracerProvider });

@@ -43,6 +43,8 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   readonly #options: SessionSpanProcessorOptions;
   readonly #alsoAs: readonly string[] | undefined;
   readonly #late = new LateSessions();
+  /** Where the program limits its attributes' texts: known once the SDK has kept the beginning of an id only. */
+  #textLimit: number | undefined;
   /** For open spans whose session's id is still to come: what stops waiting for it. */
   readonly #forget = new WeakMap<object, () => void>();
 
@@ -109,8 +111,12 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     const attributes = attributesOf(span);
     const other = attributes[ATTR_SESSION_ID];
     const isPlain = (other === undefined || other === id) && !this.#options.conversationOnEverySpan;
-    const missing = isPlain ? undefined : this.#missing(session, attributes);
-    span.setAttributes(missing ?? stampsOf(session));
+    const before = isPlain ? undefined : { ...attributes };
+    span.setAttributes(stampsOf(session));
+    const kept = attributesOf(span)[ATTR_SESSION_ID];
+    if (kept && kept !== id && typeof kept === 'string' && id.startsWith(kept)) this.#textLimit = kept.length;
+    const missing = before && this.#missing(session, before);
+    if (missing) span.setAttributes(missing);
   }
 
   /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
@@ -122,7 +128,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   /** The stamps that are not there or have another value; undefined, as nearly always, where all is well. */
   #missing(session: Session, attributes: Attributes): Attributes | undefined {
-    const { id } = session;
+    const id = session.id?.slice(0, this.#textLimit);
     if (id === undefined) return undefined;
     const other = attributes[ATTR_SESSION_ID];
     const otherConversation = attributes[ATTR_GEN_AI_CONVERSATION_ID];
@@ -130,7 +136,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     const namesIt =
       (this.#options.conversationOnEverySpan === true || namesConversation(operation)) && hasConversation(session);
     if (other === id && (!namesIt || otherConversation === id)) return undefined;
-    const missing: Attributes = { ...stampsOf(session) };
+    const missing: Attributes = { ...stampsOf(session), [ATTR_SESSION_ID]: id };
     if (namesIt) missing[ATTR_GEN_AI_CONVERSATION_ID] = id;
     const isTheirs = other !== undefined && other !== id;
     const overwritten = isTheirs ? other : namesIt && otherConversation !== id ? otherConversation : undefined;
