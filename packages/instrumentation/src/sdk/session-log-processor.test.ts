@@ -67,6 +67,18 @@ describe.each([true, false])('a log record (around the processor that exports: %
     });
   });
 
+  test('carries an id that is known while that of the session around it is still to come', () => {
+    const { logger, records } = startLogs(isAround);
+    const { tap, say } = script();
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      withSession('sub-1', () => logger.emit({ body: 'inside' }));
+      say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    const parent = isAround && { 'turnkeeper.session.parent_id': 'late-1' };
+    expect(records.map(({ attributes }) => attributes)).toEqual([{ 'session.id': 'sub-1', ...parent }]);
+  });
+
   test('keeps what it carries itself', () => {
     const { logger, said } = startLogs(isAround);
     withSession('conv-42', () => logger.emit({ body: 'mine', attributes: { 'session.id': 'mine' } }));

@@ -30,6 +30,7 @@ export class SessionLogProcessor<Record extends LogRecordLike = LogRecordLike> {
 
   onEmit(record: Record, context?: Context): void {
     const session = sessionOf(context ?? activeContext());
+    if (session) stamp(record, stampsOf(session));
     if (session && !session.isSettled) {
       this.#late.add(session);
       session.hold(() => {
@@ -38,7 +39,6 @@ export class SessionLogProcessor<Record extends LogRecordLike = LogRecordLike> {
       });
       return;
     }
-    if (session) stamp(record, stampsOf(session));
     this.#next?.onEmit(record, context);
   }
 

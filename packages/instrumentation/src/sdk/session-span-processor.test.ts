@@ -58,7 +58,9 @@ const lines = {
 beforeEach(() => void context.setGlobalContextManager(new AsyncLocalStorageContextManager()));
 afterEach(() => context.disable());
 
-describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
+describe.each(Object.entries(lines))('on SDK %s', (name, open) => {
+  const isBeside = name.includes('beside');
+
   test('puts the session’s id back that another instrumentation wrote over, and keeps the other value', () => {
     const { tracer, capture } = open();
     withSession('conv-42', () => {
@@ -147,6 +149,26 @@ describe.each(Object.entries(lines))('on SDK %s', (_name, open) => {
       });
     }
     expect(capture.spans).toHaveLength(2);
+  });
+
+  test('stamps a session’s id that is known while that of the session around it is still to come', () => {
+    const { tracer, capture, tracerProvider } = open();
+    const { tap, say } = script({ tracerProvider, stampOnly: true });
+    const seen: unknown[] = [];
+    tap.run('r', [], () => {
+      say({ type: 'run.start', run: 'r' });
+      withSession('sub-1', () => {
+        const span = tracer.startSpan('SELECT');
+        if ('attributes' in span) seen.push({ ...Object(span.attributes) });
+        span.setAttribute('mine', 1);
+        span.end();
+      });
+      say({ type: 'session.bind', run: 'r', id: 'late-1' }, { type: 'run.end', run: 'r', outcome: ok });
+    });
+    expect(seen).toEqual([{ 'session.id': 'sub-1' }]);
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([
+      { mine: 1, 'session.id': 'sub-1', ...(!isBeside && { 'turnkeeper.session.parent_id': 'late-1' }) },
+    ]);
   });
 
   test('lets what an engine’s own spans carry alone where no id comes', () => {

@@ -60,8 +60,9 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     try {
       if (session) {
         if (this.#alsoAs) session.alsoAs(this.#alsoAs);
-        if (session.isSettled) this.#stamp(span, session);
-        else this.#stampLater(span, session);
+        this.#stamp(span, session);
+        // The id may be known, and that of the session around it still to come.
+        if (!session.isSettled) this.#stampLater(span, session);
         noteSession(span, session);
       }
     } catch {
@@ -72,7 +73,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   onEnding(span: StartedSpan): void {
     const session = sessionOn(span);
-    const missing = session?.isSettled && this.#missing(session, attributesOf(span));
+    const missing = session && this.#missing(session, attributesOf(span));
     if (missing) span.setAttributes(missing);
     this.#next?.onEnding?.(span);
   }
@@ -84,7 +85,7 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
       return;
     }
     this.#forget.get(span)?.();
-    session.hold(() => this.#next?.onEnd(this.#overlay(span, session)));
+    session.hold(() => this.#next?.onEnd(this.#overlay(span, session, true)));
   }
 
   async forceFlush(): Promise<void> {
@@ -120,10 +121,11 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   }
 
   /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
-  #overlay(span: EndedSpan, session: Session): EndedSpan {
+  #overlay(span: EndedSpan, session: Session, hasWaited = false): EndedSpan {
     const attributes = attributesOf(span);
     const missing = this.#missing(session, attributes);
-    return missing ? withAttributes(span, { ...attributes, ...missing }) : span;
+    if (!missing && !hasWaited) return span;
+    return withAttributes(span, { ...stampsOf(session), ...attributes, ...missing });
   }
 
   /** The stamps that are not there or have another value; undefined, as nearly always, where all is well. */
