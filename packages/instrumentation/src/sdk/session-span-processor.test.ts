@@ -151,6 +151,33 @@ describe.each(Object.entries(lines))('on SDK %s', (name, open) => {
     expect(capture.spans).toHaveLength(2);
   });
 
+  test('does the same for a span that was active already where the session was bound', () => {
+    const { tracer, capture } = open({ alsoAs: ['langfuse.session.id'], conversationOnEverySpan: true });
+    for (const name of ['overwritten', 'plain']) {
+      tracer.startActiveSpan(name, (span) => {
+        withSession('conv-42', () => {});
+        if (name === 'overwritten') span.setAttribute('session.id', 'theirs');
+        span.end();
+      });
+    }
+    const all = { 'session.id': 'conv-42', 'langfuse.session.id': 'conv-42', 'gen_ai.conversation.id': 'conv-42' };
+    expect(Object.fromEntries(capture.spans.map(({ name, attributes }) => [name, attributes]))).toEqual({
+      overwritten: { ...all, 'turnkeeper.session.overwritten': 'theirs' },
+      plain: all,
+    });
+  });
+
+  test('writes further names alone on a span that was active already', () => {
+    const { tracer, capture } = open({ alsoAs: ['langfuse.session.id'] });
+    tracer.startActiveSpan('POST', (span) => {
+      withSession('conv-42', () => {});
+      span.end();
+    });
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([
+      { 'session.id': 'conv-42', 'langfuse.session.id': 'conv-42' },
+    ]);
+  });
+
   test('stamps a session’s id that is known while that of the session around it is still to come', () => {
     const { tracer, capture, tracerProvider } = open();
     const { tap, say } = script({ tracerProvider, stampOnly: true });

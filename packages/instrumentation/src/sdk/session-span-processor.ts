@@ -6,9 +6,10 @@ import {
   ATTR_TURNKEEPER_SESSION_OVERWRITTEN,
 } from '../record/semconv.ts';
 import { hasConversation, namesConversation, stampsOf } from '../record/session-attributes.ts';
+import { noteSession, sessionOn } from '../session/noted-session.ts';
 import type { Session } from '../session/session.ts';
 import { LateSessions } from './late-sessions.ts';
-import { noteSession, sessionOf, sessionOn, withAttributes } from './session-of.ts';
+import { sessionOf, withAttributes } from './session-of.ts';
 
 /** A span processor by its shape, so that those of SDK 1.x, 2.x and 3.x all fit. */
 export interface SpanProcessorLike<StartedSpan extends Span = never, EndedSpan = never> {
@@ -130,14 +131,18 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
 
   /** The stamps that are not there or have another value; undefined, as nearly always, where all is well. */
   #missing(session: Session, attributes: Attributes): Attributes | undefined {
-    const id = session.id?.slice(0, this.#textLimit);
+    const id = this.#textLimit === undefined ? session.id : session.id?.slice(0, this.#textLimit);
     if (id === undefined) return undefined;
     const other = attributes[ATTR_SESSION_ID];
     const otherConversation = attributes[ATTR_GEN_AI_CONVERSATION_ID];
     const operation = attributes[ATTR_GEN_AI_OPERATION_NAME];
     const namesIt =
       (this.#options.conversationOnEverySpan === true || namesConversation(operation)) && hasConversation(session);
-    if (other === id && (!namesIt || otherConversation === id)) return undefined;
+    const alias = this.#alsoAs?.[0];
+    const isAliased = alias === undefined || attributes[alias] !== undefined;
+    if (other === id && isAliased && (!namesIt || otherConversation === id)) return undefined;
+    // What was at work already where the session was bound did not start in it.
+    if (this.#alsoAs) session.alsoAs(this.#alsoAs);
     const missing: Attributes = { ...stampsOf(session), [ATTR_SESSION_ID]: id };
     if (namesIt) missing[ATTR_GEN_AI_CONVERSATION_ID] = id;
     const isTheirs = other !== undefined && other !== id;

@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, createContextKey, ROOT_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
+import {
+  context,
+  createContextKey,
+  INVALID_SPAN_CONTEXT,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type Span,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import '@turnkeeper/check/vitest';
 import fc from 'fast-check';
@@ -153,6 +161,54 @@ describe('withSession', () => {
           innermost [session conv-43]"
     `);
     expect(capture.spans.map(({ attributes }) => attributes['session.id'])).toEqual(['conv-42', 'conv-42', 'conv-43']);
+  });
+});
+
+describe('a span that is active where a session is bound', () => {
+  const details = { userId: 'u-7', attributes: { 'tenant.id': 't-1' } };
+
+  test('carries the first of several, and nothing of the others', () => {
+    const { tracer, capture } = start();
+    tracer.startActiveSpan('POST', (server) => {
+      withSession('conv-42', () => {});
+      withSession({ sessionId: 'conv-43', ...details }, () => tracer.startSpan('inside').end());
+      server.end();
+    });
+    expect(capture.spans.map(({ name, attributes }) => [name, attributes])).toEqual([
+      ['POST', { 'session.id': 'conv-42' }],
+      ['inside', { 'session.id': 'conv-43', 'user.id': 'u-7', 'tenant.id': 't-1' }],
+    ]);
+  });
+
+  test('is left alone where it is in a session already, though the context is not', () => {
+    const { tracer, capture } = start();
+    const span = withSession('conv-42', () => tracer.startSpan('job'));
+    context.with(trace.setSpan(ROOT_CONTEXT, span), () => withSession({ sessionId: 'conv-43', ...details }, () => {}));
+    span.end();
+    expect(capture.spans.map(({ attributes }) => attributes)).toEqual([{ 'session.id': 'conv-42' }]);
+  });
+
+  test('does not take what it starts outside into the session', () => {
+    const { tracer, capture } = start();
+    tracer.startActiveSpan('POST', (server) => {
+      withSession('conv-42', () => {});
+      tracer.startSpan('audit').end();
+      server.end();
+    });
+    expect(capture.spans.map(({ name, attributes }) => [name, attributes['session.id']])).toEqual([
+      ['POST', 'conv-42'],
+      ['audit', undefined],
+    ]);
+  });
+
+  test('binds the session also where it is frozen', () => {
+    start();
+    const frozen = Object.freeze(
+      Object.assign(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), { isRecording: () => true }),
+    );
+    context.with(trace.setSpan(ROOT_CONTEXT, frozen), () =>
+      withSession('conv-42', () => expect(currentSession()?.id).toBe('conv-42')),
+    );
   });
 });
 

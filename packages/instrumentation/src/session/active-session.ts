@@ -12,6 +12,7 @@ import { stampsOf } from '../record/session-attributes.ts';
 import { keptOn } from '../kept.ts';
 import { Ledger } from '../ledger.ts';
 import { say } from '../say.ts';
+import { noteGuest, sessionOn } from './noted-session.ts';
 import { Session, type SessionSource } from './session.ts';
 import { readDetails, sessionOptions, type GivenSession, type SessionOptions } from './session-details.ts';
 import { goodSessionId } from './session-id.ts';
@@ -192,7 +193,8 @@ const NO_CONTEXT_MANAGER =
 
 /**
  * Runs `work`, and everything it starts, in the platform's session: every run and every span in there carries its id.
- * The span that is active now (a server's request span) is stamped as well, unless it is in a session already.
+ * The span that is active now (a server's request span) is stamped as well, unless it is in a session already, or another
+ * was bound there before.
  *
  * A blank id binds nothing; a bad one (not a string, over 128 characters, unprintable) binds nothing either and is
  * named in the diagnostic log. `work` always runs, and its result is returned as it is.
@@ -233,7 +235,9 @@ function ignore(name: string, problem: string): void {
 
 function stampActiveSpan(base: Context, session: Session): void {
   const span = trace.getSpan(base);
-  if (span?.isRecording()) span.setAttributes(stampsOf(session));
+  if (!span?.isRecording() || sessionOn(span)) return;
+  span.setAttributes(stampsOf(session));
+  noteGuest(span, session);
 }
 
 /** The session at work here. */
