@@ -278,6 +278,23 @@ describe('the session’s span processor', () => {
     expect(capture.spans).toHaveLength(3);
   });
 
+  test('tells a run below such a span its session, unless the span was started in the shadow of another', () => {
+    const { tracer } = start();
+    const { tap, say, observation } = script();
+    const run = <T>(id: string, work?: () => T): T | undefined =>
+      tap.run(id, [], () => {
+        say({ type: 'run.start', run: id, session: `own-${id}` });
+        const result = work?.();
+        say({ type: 'run.end', run: id, outcome: { kind: 'ok' } });
+        return result;
+      });
+    const parent = withSession('conv-42', () => tracer.startSpan('parent'));
+    context.with(trace.setSpan(ROOT_CONTEXT, parent), () => run('1'));
+    const shadow = run('2', () => context.active()) ?? ROOT_CONTEXT;
+    context.with(shadow, () => tracer.startActiveSpan('job', { root: true }, () => run('3')));
+    expect(observation.runs().map(({ session }) => session.id)).toEqual(['conv-42', 'own-2', 'own-3']);
+  });
+
   test('leaves spans alone that are in no session', () => {
     const { tracer, capture } = start();
     tracer.startSpan('alone').end();

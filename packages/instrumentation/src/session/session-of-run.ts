@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api';
-import { frameIn } from './active-session.ts';
+import { sessionOf } from '../sdk/session-of.ts';
+import { activeContext, frameIn } from './active-session.ts';
 import { resolveSession } from './resolve-session.ts';
 import { attachedSession } from './session-context.ts';
 import { readDetails, sessionOptions, type SessionOptions } from './session-details.ts';
@@ -28,7 +29,8 @@ export interface RunSession {
 export function sessionOfRun(inputs: RunSessionInputs): RunSession {
   const { base, owners, environment, reject } = inputs;
   const around = frameIn(base);
-  const inherited = around?.session;
+  // A program may have passed on the span alone. One that was started in the shadow of a run that is over says nothing.
+  const inherited = base === activeContext() ? sessionOf(base) : around?.session;
   const explicit = sessionOptions(inputs.explicit);
   const attached = attachedSession(owners, (problem) => reject('attached', problem));
   const isTrusted = inherited?.source === 'baggage';
