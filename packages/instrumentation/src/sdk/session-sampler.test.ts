@@ -111,6 +111,21 @@ describe('all turns of a session', () => {
   });
 });
 
+test('a span that another instrumentation gives an id of its own is kept or dropped with its session', () => {
+  const sampler = new SessionSampler({ ratio: 0.5 });
+  tracing = startTracing({ sampler });
+  const { tracer, capture } = tracing;
+  const ids = Array.from({ length: 20 }, (_, index) => `conv-${index}`);
+  for (const id of ids) {
+    withSession(id, () => {
+      for (const other of ids) tracer.startSpan('POST', { attributes: { 'session.id': other } }).end();
+    });
+  }
+  const kept = ids.filter((id) => keeps(sampler, id));
+  expect(capture.spans).toHaveLength(kept.length * ids.length);
+  expect(new Set(capture.spans.map(({ attributes }) => attributes['session.id']))).toEqual(new Set(kept));
+});
+
 describe('below a span', () => {
   const under = (traceFlags: TraceFlags, sessionId: string): boolean => {
     const parent = trace.setSpanContext(ROOT_CONTEXT, { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags });

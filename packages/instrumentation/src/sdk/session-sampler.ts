@@ -51,7 +51,7 @@ export class SessionSampler {
   ): SamplingResultLike {
     const parent = trace.getSpanContext(parentContext);
     if (parent && isValidTraceId(parent.traceId)) return decide((parent.traceFlags & TraceFlags.SAMPLED) !== 0);
-    const sessionId = attributes[ATTR_SESSION_ID] ?? sessionOf(parentContext)?.id;
+    const sessionId = sessionOf(parentContext)?.id ?? attributes[ATTR_SESSION_ID];
     return decide(hash(typeof sessionId === 'string' ? sessionId : traceId) < this.#limit);
   }
 
