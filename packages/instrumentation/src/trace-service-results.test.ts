@@ -77,6 +77,38 @@ describe('a call', () => {
   });
 });
 
+test('instances of a traced class look at each other’s private members, and give each other as they were given', () => {
+  class Node {
+    static isOne(value: object): boolean {
+      return #next in value;
+    }
+
+    readonly #name: string;
+    #next: Node | undefined;
+
+    constructor(name: string, next?: Node) {
+      this.#name = name;
+      this.#next = next;
+      if (next) next.#next = this;
+    }
+
+    isLike(other: Node): boolean {
+      return this.#name === other.#name;
+    }
+
+    next(): Node | undefined {
+      return this.#next;
+    }
+  }
+  const Traced = traceService(Node, { name: 'node', session: 's' });
+  const first = new Traced('one');
+  const second = new Traced('one', first);
+  expect([first.isLike(second), Traced.isOne(second)]).toEqual([true, true]);
+  expect(first.next()).toBe(second);
+  expect(second.next()).toBe(first);
+  expect(tracing.capture.spans).toHaveLength(4);
+});
+
 describe('a stream', () => {
   const numbers = async (stream: AsyncIterable<number>): Promise<number[]> => {
     const seen: number[] = [];

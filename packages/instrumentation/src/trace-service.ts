@@ -51,6 +51,9 @@ export function traceService<T extends object>(executionObject: T, options: Trac
 class Service {
   readonly #name: string;
   readonly #tap: Tap<ServiceNative>;
+  /** What was given out, both ways: instances look at each other's private members, which only they themselves have. */
+  readonly #targets = new WeakMap<object, object>();
+  readonly #proxies = new WeakMap<object, object>();
 
   constructor(name: string, tap: Tap<ServiceNative>) {
     this.#name = name;
@@ -60,26 +63,28 @@ class Service {
   /** `owners`: the objects that a session may be attached to, besides this one. */
   proxyOf<T extends object>(target: T, owners: readonly object[]): T {
     const traced = new WeakMap<Function, Map<string | symbol, Function>>();
-    /** Private members are those of the object itself. */
-    const selfOf = (self: unknown): unknown => (self === proxy ? target : self);
+    const itself = (value: unknown): unknown => other(this.#targets, value);
     const proxy: T = new Proxy(target, {
       apply: (callee, self, args) =>
-        this.#call(this.#name, own, args, () => (isFunction(callee) ? Reflect.apply(callee, self, args) : undefined)),
-      construct: (constructor, args, newTarget) => {
+        this.#call(this.#name, own, args, () =>
+          isFunction(callee) ? Reflect.apply(callee, self, args.map(itself)) : undefined,
+        ),
+      construct: (constructor, given, newTarget) => {
+        const args = given.map(itself);
         if (!isFunction(constructor)) return {};
         // A subclass puts its own private members on what it gets: that must be the instance itself.
         if (newTarget !== proxy) return construct(constructor, args, newTarget);
         return this.proxyOf(construct(constructor, args, constructor), own);
       },
       get: (object, key, receiver) => {
-        const value: unknown = Reflect.get(object, key, selfOf(receiver));
+        const value: unknown = Reflect.get(object, key, itself(receiver));
         if (!isFunction(value) || !isMethod(object, key, value)) return value;
         const named = traced.get(value) ?? new Map<string | symbol, Function>();
         const known = named.get(key);
         if (known) return known;
         const method: Function = new Proxy(value, {
           apply: (_callee, self, args) => {
-            const call = (): unknown => Reflect.apply(value, selfOf(self), args);
+            const call = (): unknown => Reflect.apply(value, itself(self), args.map(itself));
             return typeof key === 'symbol' || key in Object.prototype
               ? call()
               : this.#call(`${this.#name}.${key}`, own, args, call);
@@ -89,18 +94,20 @@ class Service {
         traced.set(value, named.set(key, method));
         return method;
       },
-      set: (object, key, value, receiver) => Reflect.set(object, key, value, selfOf(receiver)),
+      set: (object, key, value, receiver) => Reflect.set(object, key, value, itself(receiver)),
     });
     const own = [target, proxy, ...owners];
+    this.#targets.set(proxy, target);
+    this.#proxies.set(target, proxy);
     return proxy;
   }
 
-  /** `owners` begin with the object and its proxy: a call that gives the one gives the other, to be called on. */
+  /** A call that gives an object which is traced gives its proxy, to be called on. */
   #call(agent: string, owners: readonly object[], args: readonly unknown[], work: () => unknown): unknown {
     const tap = this.#tap;
     const run = tap.mint();
-    const [target, proxy] = owners;
-    const give = (value: unknown): unknown => (value === target ? proxy : value);
+    const [target] = owners;
+    const give = (value: unknown): unknown => other(this.#proxies, value);
     const result = tap.run(
       run,
       owners,
@@ -123,6 +130,11 @@ class Service {
     const outcome = failure ? ({ kind: 'error', type: typeOf(failure.error) } as const) : ({ kind: 'ok' } as const);
     this.#tap.deliver({ events: [{ type: 'run.end', run, outcome, output: () => output }] });
   }
+}
+
+/** What stands for this value there, else the value. */
+function other(there: WeakMap<object, object>, value: unknown): unknown {
+  return (isObject(value) && there.get(value)) || value;
 }
 
 function typeOf(error: unknown): string {
