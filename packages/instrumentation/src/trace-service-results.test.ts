@@ -163,6 +163,16 @@ describe('a stream', () => {
     `);
   });
 
+  test.each(['read', 'tee', 'toReadableStream', Symbol.iterator])(
+    'that can be read by its %s too is handed on as it is, and its run ends at once',
+    (name) => {
+      const stream = Object.assign(new Counter().stream(), { [name]: () => [] });
+      const service = traceService({ open: () => stream }, { name: 'streams', session: 's' });
+      expect(service.open()).toBe(stream);
+      expect(errors()).toEqual([undefined]);
+    },
+  );
+
   test('of the platform’s or a frozen one is handed on as it is, and its run ends at once', () => {
     const readable = new ReadableStream();
     const frozen = Object.freeze({ [Symbol.asyncIterator]: () => new Counter().stream() });

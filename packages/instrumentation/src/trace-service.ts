@@ -24,8 +24,8 @@ interface ServiceNative {
  * are not traced, and its private members work.
  *
  * Instances made by a traced class are traced too. A call runs until its promise settles, and where it gives an
- * asynchronous stream, until that has been iterated. What can be read in ways that nobody sees (a Node or web stream, a
- * thenable that is no promise) is given as it is, and the call is over.
+ * asynchronous stream, until that has been iterated. What can be read in ways that nobody sees (a Node, web or OpenAI
+ * stream, a directory, a thenable that is no promise) is given as it is, and the call is over.
  * @throws TurnkeeperError `invalid-option` where the name is no good, or there is nothing that could be called.
  */
 export function traceService<T extends object>(executionObject: T, options: TraceServiceOptions): T {
@@ -157,9 +157,12 @@ function isMethod(object: object, key: string | symbol, value: Function): boolea
   return own === undefined || own.configurable === true || own.writable === true;
 }
 
-/** Whether its reading can be followed: not that of a thenable, a Node or a web stream, which have other ways too. */
+/** Ways to read what is also a stream that nobody sees: of a thenable, a Node, web or OpenAI stream, a directory, a list. */
+const UNSEEN = ['then', 'on', 'getReader', 'tee', 'toReadableStream', 'read', Symbol.iterator];
+
+/** Whether its reading can be followed. */
 function isStream(value: unknown): value is AsyncIterable<unknown> {
-  return hasAny(value, [Symbol.asyncIterator]) && !hasAny(value, ['then', 'on', 'getReader']);
+  return hasAny(value, [Symbol.asyncIterator]) && !hasAny(value, UNSEEN);
 }
 
 function hasAny(value: unknown, names: readonly (string | symbol)[]): boolean {
