@@ -156,6 +156,14 @@ describe('a traced instance', () => {
     expect(errors()).toEqual(['error', 'error']);
   });
 
+  test.each([undefined, '', 5, { a: 1 }])('ends as an error where the name of what it throws is %j', (name) => {
+    const fail = (): never => {
+      throw Object.assign(new Error('mine'), { name });
+    };
+    expect(traceService(fail, { name: 'nameless', session: 's' })).toThrow();
+    expect(errors()).toEqual(['error']);
+  });
+
   test('that gives itself gives what is traced, so that the next call is too', async () => {
     class Builder {
       readonly steps: string[] = [];

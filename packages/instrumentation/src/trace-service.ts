@@ -4,7 +4,7 @@ import type { RunEvent } from './run-event.ts';
 import { providersOf, RunLog, settingsOf } from './settings.ts';
 import type { ObserveOptions } from './observe.ts';
 import { TurnkeeperError } from './turnkeeper-error.ts';
-import { isFunction, isObject } from './narrow.ts';
+import { isFunction, isObject, text } from './narrow.ts';
 import { sessionIdProblem } from './session/session-id.ts';
 import { isPlainPromise, type Failure } from './wrap-method.ts';
 
@@ -139,10 +139,11 @@ function other(there: WeakMap<object, object>, value: unknown): unknown {
 
 function typeOf(error: unknown): string {
   try {
-    return error instanceof Error ? error.name : 'error';
+    if (error instanceof Error) return text(error.name) ?? 'error';
   } catch {
-    return 'error';
+    // One that lets nobody ask for its name.
   }
+  return 'error';
 }
 
 function construct(constructor: Function, args: unknown[], newTarget: Function): object {
