@@ -210,12 +210,13 @@ describe('a traced instance', () => {
     expect(service.recommend('u-1')).toBe('first for u-1 in batch-1');
   });
 
-  test('cannot trace what can never change, and leaves it as it is', () => {
+  test('cannot trace what can never change, leaves it as it is, and says so', () => {
     const ask = (): string => 'asked';
     const service = traceService(Object.freeze({ ask }), { name: 'frozen' });
     expect(service.ask).toBe(ask);
     expect(service.ask()).toBe('asked');
     expect(tracing.capture.spans).toEqual([]);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining('methods of a frozen object are not traced')]);
   });
 });
 

@@ -78,7 +78,13 @@ class Service {
       },
       get: (object, key, receiver) => {
         const value: unknown = Reflect.get(object, key, itself(receiver));
-        if (!isFunction(value) || !isMethod(object, key, value)) return value;
+        if (!isFunction(value) || !isMethod(key, value)) return value;
+        const held = Object.getOwnPropertyDescriptor(object, key);
+        // A proxy must show what can never change as it is.
+        if (held && !held.configurable && !held.writable) {
+          this.#tap.warn('methods of a frozen object are not traced; pass one that is not, or an instance of a class');
+          return value;
+        }
         const named = traced.get(value) ?? new Map<string | symbol, Function>();
         const known = named.get(key);
         if (known) return known;
@@ -151,11 +157,9 @@ function construct(constructor: Function, args: unknown[], newTarget: Function):
   return isObject(made) ? made : {};
 }
 
-/** A function's own `call` and `bind` are on the proxy; and a proxy must show what can never change as it is. */
-function isMethod(object: object, key: string | symbol, value: Function): boolean {
-  if (key === 'constructor' || Object.getOwnPropertyDescriptor(Function.prototype, key)?.value === value) return false;
-  const own = Object.getOwnPropertyDescriptor(object, key);
-  return own === undefined || own.configurable === true || own.writable === true;
+/** A function's own `call` and `bind` are on the proxy. */
+function isMethod(key: string | symbol, value: Function): boolean {
+  return key !== 'constructor' && Object.getOwnPropertyDescriptor(Function.prototype, key)?.value !== value;
 }
 
 /** Ways to read what is also a stream that nobody sees: of a thenable, a Node, web or OpenAI stream, a directory, a list. */
