@@ -10,7 +10,7 @@ export type StreamDone = (failure?: Failure) => void;
 const MEMBERS = [Symbol.asyncIterator, 'next', 'return', 'throw', Symbol.asyncDispose];
 
 /** Takes a step of a stream for whoever follows it. Without a step to take, nobody follows any more. */
-type Follower = (take?: () => unknown) => unknown;
+type Follower = (take?: () => unknown, isLeft?: boolean) => unknown;
 
 /** Nobody follows. */
 const alone: Follower = (take) => take?.();
@@ -51,14 +51,14 @@ export function followStream(
     const inner = followed.by;
     if (inner !== alone && followed.from !== frame) return !!inner();
     followed.from = from;
-    followed.by = (take) => {
+    followed.by = (take, isLeft) => {
       if (!take) over();
-      if (isOver) return inner(take);
+      if (isOver) return inner(take, isLeft);
       return afterCall(
-        () => runInContext(within, () => inner(take)),
+        () => runInContext(within, () => inner(take, isLeft)),
         (result, failure) => {
           try {
-            if (failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
+            if (isLeft || failure || !isObject(result) || Reflect.get(result, 'done')) over(failure);
             else if (!isFunction(Reflect.get(result, 'next'))) see(Reflect.get(result, 'value'));
             else if (result !== object) {
               followed.by = alone;
@@ -94,8 +94,10 @@ function wrap(object: object, name: string | symbol, followed: Followed): boolea
   // Without one of its own, an iterator does not care that its reader leaves; the run does.
   const own: unknown = Reflect.get(object, name) ?? (name === 'return' && 'next' in object && leave);
   if (!isFunction(own)) return true;
+  // It may give something more in its `finally`, which nobody reads.
+  const isLeft = name === 'return';
   const value = new Proxy(own, {
-    apply: (_own, self, given) => followed.by(() => Reflect.apply(own, self, given)),
+    apply: (_own, self, given) => followed.by(() => Reflect.apply(own, self, given), isLeft),
   });
   return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
 }

@@ -133,10 +133,22 @@ describe('a stream', () => {
       yield 1;
       throw new RangeError('mine');
     };
-    const service = traceService({ failing, plain: () => new Counter().stream() }, { name: 'streams', session: 's' });
+    const reluctant = async function* (): AsyncGenerator<number> {
+      try {
+        yield 1;
+      } finally {
+        yield 2;
+      }
+    };
+    const service = traceService(
+      { failing, reluctant, plain: () => new Counter().stream() },
+      { name: 'streams', session: 's' },
+    );
     for await (const _value of service.plain()) break;
+    for await (const _value of service.reluctant()) break;
     await expect(numbers(service.failing())).rejects.toThrow(RangeError);
     expect(tracing.capture.index.runs.map(({ root }) => root.attributes['error.type'])).toEqual([
+      undefined,
       undefined,
       'RangeError',
     ]);
