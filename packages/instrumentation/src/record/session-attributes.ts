@@ -40,7 +40,9 @@ function makeStamps(session: Session): Attributes {
   const stamps: Attributes = { ...session.attributes };
   if (userId !== undefined) stamps[ATTR_USER_ID] = userId;
   if (parentId !== undefined && parentId !== id) stamps[ATTR_TURNKEEPER_SESSION_PARENT_ID] = parentId;
-  for (const alias of session.aliases) stamps[alias] = id;
+  for (const alias of session.aliases) {
+    if (alias !== ATTR_GEN_AI_CONVERSATION_ID || hasConversation(session)) stamps[alias] = id;
+  }
   stamps[ATTR_SESSION_ID] = id;
   // A parent whose own id is still to come is said later.
   if (session.isSettled) session.stamps = stamps;

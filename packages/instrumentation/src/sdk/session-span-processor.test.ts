@@ -376,6 +376,27 @@ describe('stamp-only', () => {
   });
 });
 
+test('an id that was made up is no conversation’s, also where its name is asked for as a further one', () => {
+  const alsoAs = ['gen_ai.conversation.id', 'langfuse.session.id'];
+  const { tracer, capture, tracerProvider } = lines['2.x']({ alsoAs });
+  const { tap, say } = script({ tracerProvider, fallback: 'generate', alsoAs });
+  tap.run('r', [], () => {
+    say({ type: 'run.start', run: 'r' });
+    tracer.startSpan('SELECT').end();
+    say({ type: 'run.end', run: 'r', outcome: ok });
+  });
+  withSession('conv-42', () => tracer.startSpan('GET').end());
+  const said = capture.spans.map(({ name, attributes }) => [
+    name,
+    [attributes['gen_ai.conversation.id'], attributes['langfuse.session.id'] === attributes['session.id']],
+  ]);
+  expect(Object.fromEntries(said)).toEqual({
+    'invoke_agent scripted': [undefined, true],
+    SELECT: [undefined, true],
+    GET: ['conv-42', true],
+  });
+});
+
 test('two processors, for two exporters, write each span once each and the other value once', () => {
   const captures = [createCapture(), createCapture()];
   const spanProcessors = captures.map((capture) => new SessionSpanProcessor(capture.spanProcessor));
