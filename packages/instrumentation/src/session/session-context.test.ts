@@ -277,6 +277,25 @@ describe('a run', () => {
     expect(observation.runs()).toMatchObject([{ session: { id: 'one', source } }]);
   });
 
+  test('of the same id as the one around it keeps what was said there, but what it says itself', () => {
+    const { tap, say } = script({ session: { sessionId: 'one', userId: 'u-8' } });
+    const bound = { sessionId: 'one', userId: 'u-7', previousId: 'zero', attributes: { 'tenant.id': 't-1' } };
+    for (const around of [bound, { ...bound, sessionId: 'two' }]) {
+      withSession(around, () =>
+        tap.run('r', [], () =>
+          say({ type: 'run.start', run: 'r' }, { type: 'run.end', run: 'r', outcome: { kind: 'ok' } }),
+        ),
+      );
+    }
+    const said = tracing.capture.spans.map(({ attributes }) =>
+      ['session.id', 'user.id', 'session.previous_id', 'tenant.id'].map((name) => attributes[name]),
+    );
+    expect(said).toEqual([
+      ['one', 'u-8', 'zero', 't-1'],
+      ['one', 'u-8', undefined, undefined],
+    ]);
+  });
+
   test('does not mind an owner that cannot be read, or whose member throws', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();

@@ -54,7 +54,18 @@ export function sessionOfRun(inputs: RunSessionInputs): RunSession {
   const details: SessionDetails = given
     ? readDetails(given, (name, problem) => reject('explicit', `its ${name}: ${problem}`))
     : {};
-  const session = new Session({ ...details, parent: enclosing }, inputs.limits);
+  // What was said of the same session where it was bound holds too.
+  const known = isInherited ? inherited : undefined;
+  const session = new Session(
+    {
+      applicationName: details.applicationName ?? known?.applicationName,
+      previousId: details.previousId ?? known?.previousId,
+      userId: details.userId ?? known?.userId,
+      attributes: details.attributes ?? known?.attributes,
+      parent: enclosing,
+    },
+    inputs.limits,
+  );
   if (resolved) session.bind(resolved.id, resolved.source);
   return { session, ownsSession: true };
 }
