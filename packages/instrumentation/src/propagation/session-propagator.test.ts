@@ -102,6 +102,10 @@ describe('what goes out', () => {
     ['api.internal.', 'API.internal:8080', 'internal.'],
     ['*.internal.', 'api.internal.:8080', 'internal'],
     ['*.internal:8080', 'api.internal', 'notinternal'],
+    ['bücher.example', 'xn--bcher-kva.example', 'xn--bucher-kva.example'],
+    ['xn--bcher-kva.example', 'Bücher.example', 'bucher.example'],
+    ['*.bücher.example:8080', 'api.xn--bcher-kva.example', 'xn--bcher-kva.example'],
+    ['bücher.example', 'http://bücher.example:8080/', 'bücher.example.evil.com'],
     ['https://api.internal/', 'https://api.internal./path', 'https://evil.com/'],
   ])('by a list with %s goes to %s, and not to %s', (host, listed, other) => {
     const options = { send: [host] };

@@ -132,5 +132,8 @@ function hostOf(given: unknown): string {
   if (typeof given !== 'string') return '';
   const host = URL.canParse(given) && given.includes('//') ? new URL(given).host : given;
   const name = host.replace(/^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/, '$1$2');
-  return name.replace(/\.$/, '').toLowerCase();
+  const bare = name.replace(/\.$/, '').toLowerCase();
+  // Clients call a name in other letters by its ASCII form.
+  const url = `http://${bare}`;
+  return /[^!-~]/.test(bare) && URL.canParse(url) ? new URL(url).hostname : bare;
 }
