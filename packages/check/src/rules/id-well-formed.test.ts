@@ -11,6 +11,8 @@ describe('id-well-formed', () => {
     ['conv\u202e', 'session.id of span "invoke_agent pi" has characters that cannot be printed: "conv\u202e".'],
     ['a'.repeat(129), `session.id of span "invoke_agent pi" is 129 characters long: "${'a'.repeat(32)}"….`],
     [42, 'session.id of span "invoke_agent pi" is no text: 42.'],
+    [{ toString: 'x' }, 'session.id of span "invoke_agent pi" is no text: {"toString":"x"}.'],
+    [Object.create(null), 'session.id of span "invoke_agent pi" is no text: {}.'],
   ])('finds %j', (id, what) => {
     expect(judge(rule, session(id))).toEqual([what]);
   });

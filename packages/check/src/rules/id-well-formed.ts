@@ -32,7 +32,7 @@ export const idWellFormed: Rule = {
         const problem = problemOf(span.attributes[name]);
         if (problem === undefined) continue;
         // A bad id is on every span of its session: it is reported once.
-        const key = `${name} ${typeof span.attributes[name]} ${String(span.attributes[name])}`;
+        const key = `${name} ${JSON.stringify(span.attributes[name])}`;
         const known = spans.get(key);
         if (known !== undefined) known.count += 1;
         else spans.set(key, { at: span, what: `${name} of span ${quote(span.name)} ${problem}`, count: 0 });

@@ -136,16 +136,21 @@ export function attributesOf(list: unknown, depth = 0): Attributes {
 function valueOf(value: unknown, depth: number): unknown {
   if (depth > deepest) throw new NestingError();
   const any = recordOf(value);
-  if ('stringValue' in any) return any['stringValue'];
-  if ('boolValue' in any) return any['boolValue'];
+  if ('stringValue' in any) return plainOf(any['stringValue']);
+  if ('boolValue' in any) return plainOf(any['boolValue']);
   // A 64-bit integer is text in OTLP's JSON; some writers use a number.
-  if ('intValue' in any) return Number(any['intValue']);
-  if ('doubleValue' in any) return Number(any['doubleValue']);
+  if ('intValue' in any) return Number(plainOf(any['intValue']));
+  if ('doubleValue' in any) return Number(plainOf(any['doubleValue']));
   if ('arrayValue' in any) {
     return recordsOf(recordOf(any['arrayValue'])['values']).map((inner) => valueOf(inner, depth + 1));
   }
   if ('kvlistValue' in any) return attributesOf(recordOf(any['kvlistValue'])['values'], depth + 1);
   return any['bytesValue'];
+}
+
+/** The value unless it is a list or a map, which has no place here and may go as deep as it likes. */
+function plainOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? undefined : value;
 }
 
 function nanoseconds(time: unknown): bigint {

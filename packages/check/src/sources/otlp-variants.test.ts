@@ -59,6 +59,20 @@ it('reads numbers that JSON has no way to write, and bytes', async () => {
   expect({ ...spans[0]?.attributes }).toEqual({ none: Number.NaN, all: Infinity, bytes: 'AAE=' });
 });
 
+it('takes a list or a map where a text or a number belongs for none', async () => {
+  const map = { toString: 'x', valueOf: 'x' };
+  const attributes = ['stringValue', 'boolValue', 'intValue', 'doubleValue'].map((kind) =>
+    attribute(kind, { [kind]: map }),
+  );
+  const { spans } = await read(request({ ...ids, attributes }));
+  expect({ ...spans[0]?.attributes }).toEqual({
+    stringValue: undefined,
+    boolValue: undefined,
+    intValue: Number.NaN,
+    doubleValue: Number.NaN,
+  });
+});
+
 it('takes what it does not know for what is not said: a time, a kind, a status, a link to nowhere', async () => {
   const span = {
     ...ids,
