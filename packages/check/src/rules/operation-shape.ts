@@ -23,8 +23,16 @@ interface Shape {
   readonly required: readonly string[];
 }
 
+// Of a convention of its own: https://github.com/open-telemetry/semantic-conventions-genai, mcp.md.
+const ATTR_MCP_METHOD_NAME = 'mcp.method.name';
+const kindsOfMcp: readonly SpanKind[] = ['client', 'server'];
+
 const shapes: ReadonlyMap<string, Shape> = new Map([
-  [OPERATION_CHAT, { subject: ATTR_GEN_AI_REQUEST_MODEL, kinds: ['client'], required: [ATTR_GEN_AI_PROVIDER_NAME] }],
+  // A model in the same process may be called without leaving it.
+  [
+    OPERATION_CHAT,
+    { subject: ATTR_GEN_AI_REQUEST_MODEL, kinds: ['client', 'internal'], required: [ATTR_GEN_AI_PROVIDER_NAME] },
+  ],
   [
     OPERATION_INVOKE_AGENT,
     { subject: ATTR_GEN_AI_AGENT_NAME, kinds: ['internal', 'client'], required: [ATTR_GEN_AI_PROVIDER_NAME] },
@@ -52,6 +60,15 @@ export const operationShape: Rule = {
   },
 };
 
+/**
+ * Whether a span has the name of a call over MCP: the method, and mostly what it is about. The span of a tool may carry
+ * the method too, and keeps its own name.
+ */
+function isNamedAfterMcp({ name, attributes }: CapturedSpan): boolean {
+  const method = textOf(attributes, ATTR_MCP_METHOD_NAME);
+  return method !== undefined && (name === method || name.startsWith(`${method} `));
+}
+
 /** A model or a tool is named, but not what is done with it. A run's root without an operation is a task. */
 function* judgeUnnamed(index: SpanIndex, span: CapturedSpan): Iterable<Violation> {
   if (index.runOf(span)?.root === span) return;
@@ -59,26 +76,32 @@ function* judgeUnnamed(index: SpanIndex, span: CapturedSpan): Iterable<Violation
     textOf(span.attributes, attribute),
   );
   if (name === undefined) return;
-  yield { at: span, what: `Span ${quote(span.name)} carries ${name}, but no ${ATTR_GEN_AI_OPERATION_NAME}.` };
+  // A call over MCP need not say which operation it is.
+  if (isNamedAfterMcp(span)) yield* judgeKind(span, 'a call over MCP', kindsOfMcp);
+  else yield { at: span, what: `Span ${quote(span.name)} carries ${name}, but no ${ATTR_GEN_AI_OPERATION_NAME}.` };
 }
 
 function* judgeShape(span: CapturedSpan, operation: string, shape: Shape): Iterable<Violation> {
+  if (isNamedAfterMcp(span)) {
+    yield* judgeKind(span, 'a call over MCP', kindsOfMcp);
+    return;
+  }
   const subject = textOf(span.attributes, shape.subject);
   const name = subject === undefined ? operation : `${operation} ${subject}`;
   if (span.name !== name) {
     yield { at: span, what: `Span ${quote(span.name)} of operation ${operation} should have the name ${quote(name)}.` };
   }
-  if (!shape.kinds.includes(span.kind)) {
-    const wanted = shape.kinds.map((kind) => kind.toUpperCase()).join(' or ');
-    yield {
-      at: span,
-      what: `Span ${quote(span.name)} is of kind ${span.kind.toUpperCase()}; ${operation} is ${wanted}.`,
-    };
-  }
+  yield* judgeKind(span, operation, shape.kinds);
   // A remote agent is the one that is called as a client; then the place it is called at belongs to it.
   const isRemoteAgent = operation === OPERATION_INVOKE_AGENT && span.kind === 'client';
   for (const attribute of isRemoteAgent ? [...shape.required, ATTR_SERVER_ADDRESS] : shape.required) {
     if (textOf(span.attributes, attribute) !== undefined) continue;
     yield { at: span, what: `Span ${quote(span.name)} of operation ${operation} carries no ${attribute}.` };
   }
+}
+
+function* judgeKind(span: CapturedSpan, subject: string, kinds: readonly SpanKind[]): Iterable<Violation> {
+  if (kinds.includes(span.kind)) return;
+  const wanted = kinds.map((kind) => kind.toUpperCase()).join(' or ');
+  yield { at: span, what: `Span ${quote(span.name)} is of kind ${span.kind.toUpperCase()}; ${subject} is ${wanted}.` };
 }

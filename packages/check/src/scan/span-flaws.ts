@@ -86,7 +86,7 @@ function hasOddCounts(fields: SpanFields): boolean {
 function isMisshapen(fields: SpanFields): boolean {
   const { operation, kind } = fields.structure;
   if (!isWellNamed(fields, patterns[operation], subjects[operation] ?? -1)) return true;
-  if (operation === operations.chat) return kind !== client || !fields.has(provider);
+  if (operation === operations.chat) return (kind !== client && kind !== internal) || !fields.has(provider);
   if (operation === operations.executeTool) return kind !== internal || !fields.has(toolName);
   if (operation === operations.invokeWorkflow) return kind !== internal;
   if (operation === operations.createAgent) return kind !== client;

@@ -15,6 +15,7 @@ const stock = { 'service.name': 'stock' };
 const shop = { 'service.name': 'shop', 'process.pid': 7 };
 /** The same process, as exporters and processors that keep no order of attributes write it. */
 const shopAgain = { 'process.pid': 7, 'service.name': 'shop' };
+const mcp = { 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': 'add' };
 const firstTrace = 'a'.padEnd(31, '0') + '1';
 const ofEngine = (session: string, source: string) =>
   turn(
@@ -61,6 +62,11 @@ export const wholeExamples: readonly Example[] = [
   {
     name: 'a failed model call',
     traces: [turn('a', {}, [chat({ status: 'error', attributes: { 'error.type': 'timeout' } })])],
+  },
+  { name: 'a model in the same process', traces: [turn('a', {}, [chat({ kind: 'internal' })])] },
+  {
+    name: 'a call over MCP',
+    traces: [turn('a', {}, [tool({}, [other('tools/call add', { kind: 'client', attributes: mcp })])])],
   },
   {
     name: 'tokens that add up',
@@ -203,7 +209,7 @@ export const brokenExamples: readonly Example[] = [
     traces: [turn('a', { start: 0, end: 10, resource: shop }, [chat({ start: 1, end: 50, resource: shopAgain })])],
   },
   { name: 'operation-shape: name', traces: [turn('a', {}, [{ ...chat(), name: 'llm' }])] },
-  { name: 'operation-shape: kind', traces: [turn('a', {}, [chat({ kind: 'internal' })])] },
+  { name: 'operation-shape: kind', traces: [turn('a', {}, [chat({ kind: 'server' })])] },
   {
     name: 'operation-shape: provider',
     traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.provider.name': undefined } })])],
@@ -221,6 +227,7 @@ export const brokenExamples: readonly Example[] = [
     name: 'operation-shape: created',
     traces: [other('create_agent', { attributes: { 'gen_ai.operation.name': 'create_agent' } })],
   },
+  { name: 'operation-shape: MCP', traces: [turn('a', {}, [other('tools/call add', { attributes: mcp })])] },
   { name: 'operation-shape: none', traces: [other('llm', { attributes: { 'gen_ai.request.model': 'm1' } })] },
   { name: 'errors-typed: no type', traces: [turn('a', {}, [chat({ status: 'error' })])] },
   { name: 'errors-typed: no error', traces: [turn('a', {}, [chat({ attributes: { 'error.type': 'timeout' } })])] },

@@ -110,7 +110,7 @@ function flaws(from: string): readonly string[] {
   const isUnwanted = `match(key, ${literal(`^(?:${unwanted.map((name) => name.replaceAll('.', '\\.')).join('|')})(?:\\.|$)`)})`;
   return [
     // operation-shape
-    `${isOperation(OPERATION_CHAT)} AND (${isNotNamed(ATTR_GEN_AI_REQUEST_MODEL)} OR kind != 'client' OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '')`,
+    `${isOperation(OPERATION_CHAT)} AND (${isNotNamed(ATTR_GEN_AI_REQUEST_MODEL)} OR kind NOT IN ('client', 'internal') OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '')`,
     `${isOperation(OPERATION_INVOKE_AGENT)} AND (${isNotNamed(ATTR_GEN_AI_AGENT_NAME)} OR kind NOT IN ('internal', 'client') OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '' OR (kind = 'client' AND ${attribute(ATTR_SERVER_ADDRESS)} = ''))`,
     `${isOperation(OPERATION_EXECUTE_TOOL)} AND (${isNotNamed(ATTR_GEN_AI_TOOL_NAME)} OR kind != 'internal' OR ${attribute(ATTR_GEN_AI_TOOL_NAME)} = '')`,
     `${isOperation(OPERATION_INVOKE_WORKFLOW)} AND (${isNotNamed(ATTR_GEN_AI_WORKFLOW_NAME)} OR kind != 'internal')`,
