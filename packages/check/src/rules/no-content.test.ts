@@ -32,6 +32,8 @@ describe('no-content', () => {
 
   it('accepts everything else that GenAI spans say', () => {
     const attributes = { 'gen_ai.output.type': 'json', 'gen_ai.prompt_name': 'greeting', 'gen_ai.tool.call.id': 'c1' };
-    expect(judge(rule, turn('a', {}, [chat({ attributes })]))).toEqual([]);
+    const template = { 'gen_ai.prompt.name': 'greeting' };
+    expect(judge(rule, turn('a', {}, [chat({ attributes }), chat({ attributes: template })]))).toEqual([]);
+
   });
 });

@@ -21,6 +21,8 @@ const names = [
 ];
 
 const exact: ReadonlySet<string> = new Set(names);
+/** The name of a template, as calls over MCP carry it, is no content. */
+const templateName = 'gen_ai.prompt.name';
 const shortest = Math.min(...names.map((name) => name.length));
 
 /** What people wrote and models answered stays out of traces, unless somebody wants it there. */
@@ -48,7 +50,7 @@ export const noContent: Rule = {
 function contentOf(attributes: Attributes): readonly string[] {
   const found = Object.keys(attributes).flatMap((key) => {
     if (exact.has(key)) return [key];
-    return key.length > shortest ? names.filter((name) => key.startsWith(name) && key[name.length] === '.') : [];
+    return key.length > shortest && key !== templateName ? names.filter((name) => key.startsWith(name) && key[name.length] === '.') : [];
   });
   return found.length < 2 ? found : names.filter((name) => found.includes(name));
 }

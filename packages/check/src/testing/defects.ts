@@ -68,6 +68,7 @@ export const wholeExamples: readonly Example[] = [
     name: 'a call over MCP',
     traces: [turn('a', {}, [tool({}, [other('tools/call add', { kind: 'client', attributes: mcp })])])],
   },
+  { name: "a template's name", traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.prompt.name': 'greeting' } })])] },
   {
     name: 'tokens that add up',
     traces: [
