@@ -100,6 +100,13 @@ async function areLines(inputs: readonly Input[]): Promise<boolean> {
 
 async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: Streams['stderr']): Promise<Material> {
   const { suspects, summary, isCut } = await captureClickHouse(queryByHttp(address), table);
+  if (summary === undefined) {
+    throw new InputError(
+      serverName(address),
+      undefined,
+      'the server does not answer as a ClickHouse does: asked how many spans there are, it gives no number. Is this the HTTP port of a ClickHouse?',
+    );
+  }
   if (summary.spans === 0) {
     throw new InputError(
       serverName(address),

@@ -34,7 +34,8 @@ export interface ClickHouseTable {
 
 /** What came back: how much there is, and everything that may be wrong. */
 export interface ClickHouseResult {
-  readonly summary: Summary;
+  /** Undefined: whoever answers cannot count, so it is no ClickHouse. */
+  readonly summary: Summary | undefined;
   /** Only traces in which a rule may find something, each whole, with the rest of their conversations. */
   readonly suspects: Capture;
   /** There were more of them than are read back. */
@@ -77,15 +78,18 @@ export async function captureClickHouse(
   const traces = new Set(traceRows.map(({ trace }) => String(trace)));
   const spans = await readWhole(query, all, sessions, traces);
   return {
-    summary: {
-      spans: Number(counts?.['spans'] ?? 0),
-      traces: Number(counts?.['traces'] ?? 0),
-      sessions: Number(counts?.['sessions'] ?? 0),
-      turns: Number(counts?.['turns'] ?? 0),
-    },
+    summary: summaryOf(counts),
     suspects: captureRecords({ spans }),
     isCut: traceRows.length === maximumSuspects || sessionRows.length === maximumSuspects,
   };
+}
+
+function summaryOf(counts: JsonRecord | undefined): Summary | undefined {
+  const [spans, traces, sessions, turns] = ['spans', 'traces', 'sessions', 'turns'].map((name) =>
+    stringOf(counts?.[name]),
+  );
+  if (spans === undefined) return undefined;
+  return { spans: Number(spans), traces: Number(traces), sessions: Number(sessions), turns: Number(turns) };
 }
 
 /** Everything in a table, for what is small enough: no server looks for anything first. */

@@ -18,15 +18,13 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
   const password = decode(url.password, name) || environment['CLICKHOUSE_PASSWORD'];
   [url.username, url.password] = ['', ''];
   url.searchParams.set('default_format', 'JSONEachRow');
-  const headers = {
-    ...(user === undefined ? {} : { 'X-ClickHouse-User': user }),
-    ...(password === undefined ? {} : { 'X-ClickHouse-Key': password }),
-  };
+  const headers = credentials(user, password);
   return async (sql) => {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, { method: 'POST', body: sql, headers, signal: AbortSignal.timeout(patience) });
+      const signal = AbortSignal.timeout(patience);
+      response = await fetch(url, { method: 'POST', body: sql, headers, signal, redirect: 'manual' });
       text = await response.text();
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -36,7 +34,8 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
         `the server does not answer (${describe(cause)}). Is it running, and is this its HTTP port?`,
       );
     }
-    if (!response.ok) throw refusal(name, text);
+    if (response.status >= 300 && response.status < 400) throw redirection(name, response.headers.get('location'));
+    if (!response.ok) throw refusal(name, firstLine(text) || withoutWords(response.status));
     return text
       .split('\n')
       .filter((line) => line.trim() !== '')
@@ -46,6 +45,24 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
         throw describeAnswer(name, text, row);
       });
   };
+}
+
+/** As one header: unlike those of ClickHouse's own it takes any characters, and no user means the default one there too. */
+function credentials(user: string | undefined, password: string | undefined): Readonly<Record<string, string>> {
+  if (user === undefined && password === undefined) return {};
+  const both = Buffer.from(`${user ?? 'default'}:${password ?? ''}`, 'utf8').toString('base64');
+  return { Authorization: `Basic ${both}` };
+}
+
+/** Followed, it would take the query and the password to whatever host it names. */
+function redirection(name: string, location: string | null): InputError {
+  // A place may hold a password as well.
+  const to = location !== null && URL.canParse(location, name) ? ` to ${new URL(location, name).origin}` : '';
+  return new InputError(
+    name,
+    undefined,
+    `the server redirects${to}, where no password is sent on its word. Give the address of the ClickHouse itself.`,
+  );
 }
 
 /**
@@ -99,6 +116,10 @@ function describeAnswer(name: string, text: string, row: unknown): InputError {
     undefined,
     `the server answers with something else than rows (${firstLine(text)}). Is this the HTTP port of a ClickHouse?`,
   );
+}
+
+function withoutWords(status: number): string {
+  return `status ${status}, without a word. Is this the HTTP port of a ClickHouse?`;
 }
 
 function refusal(name: string, failure: string): InputError {
