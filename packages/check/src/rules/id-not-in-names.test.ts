@@ -33,6 +33,29 @@ describe('id-not-in-names', () => {
     expect(judgeMetric('tokens.conv-42', { 'session.id': 'conv-42' })).toHaveLength(1);
   });
 
+  it('finds an id within a value and within a list, as a word of its own', () => {
+    for (const value of ['/chats/conv-42', ['a', 'conv-42'], [['x conv-42']]])
+      expect(judgeMetric('requests', { at: value })).toEqual([
+        'The metric "requests" holds the id "conv-42" in its name or attributes.',
+      ]);
+    expect(judgeMetric('requests', { at: '/chats/conv-421', list: ['aconv-42', 42, null] })).toEqual([]);
+  });
+
+  it('finds the id of a conversation on a metric, and of several ids a session first', () => {
+    const attributes = { 'gen_ai.conversation.id': 'thread_0001' };
+    const judgeSeries = (series: Readonly<Record<string, unknown>>) => {
+      const metrics = [{ name: 'tokens', series: [series] }];
+      const capture = captureWith({ metrics }, other('chat', { attributes }), turn('conv-42'));
+      return Array.from(rule.judge(capture.index), ({ what }) => what);
+    };
+    expect(judgeSeries({ chat: 'thread_0001' })).toEqual([
+      'The metric "tokens" holds the id "thread_0001" in its name or attributes.',
+    ]);
+    expect(judgeSeries({ chat: 'thread_0001', path: '/conv-42' })).toEqual([
+      'The metric "tokens" holds the id "conv-42" in its name or attributes.',
+    ]);
+  });
+
   it('reports a metric once, however often it was exported', () => {
     const metrics = [1, 2, 3].map(() => ({ name: 'tokens', series: [{ 'session.id': 'x' }] }));
     const again = { name: 'turns', series: [{ 'session.id': 'x' }] };

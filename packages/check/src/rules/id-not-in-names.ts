@@ -1,4 +1,5 @@
 import { ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
+import { idsIn, textsOf } from '../ids-in-text.ts';
 import { quote, type Rule, type Violation } from '../rule.ts';
 import type { CapturedMetric } from '../signals.ts';
 import { sessionOf, textOf } from '../span.ts';
@@ -27,27 +28,63 @@ export const idNotInNames: Rule = {
 /** A metric is exported again and again, with all that was counted so far: each flaw of it is reported once. */
 function* judgeMetrics(index: SpanIndex): Iterable<Violation> {
   const reported = new Set<string>();
+  if (index.metrics.length === 0) return;
+  const ranks = rankIds(index);
+  const known = new Map<string, Ranked | undefined>();
+  const find = (text: string): Ranked | undefined => {
+    if (!known.has(text)) known.set(text, findId(text, ranks));
+    return known.get(text);
+  };
   for (const metric of index.metrics) {
-    const what = describeFlaw(index, metric);
+    const what = describeFlaw(metric, find);
     if (what === undefined || reported.has(what)) continue;
     reported.add(what);
     yield { at: metric, what };
   }
 }
 
-function describeFlaw({ sessions }: SpanIndex, metric: CapturedMetric): string | undefined {
-  const name = names.find((candidate) => metric.series.some((series) => series[candidate] !== undefined));
-  if (name !== undefined) return `The metric ${quote(metric.name)} carries ${name} in its attributes.`;
-  const values = new Set(metric.series.flatMap((series) => Object.values(series)));
-  const id = [...sessions.keys()].find(
-    (session) => (isDistinctive(session) && values.has(session)) || holds(metric.name, session),
-  );
-  return id === undefined
-    ? undefined
-    : `The metric ${quote(metric.name)} holds the id ${quote(id)} in its name or attributes.`;
+/** An id, and which of several in one metric is reported: the one of the lowest rank. */
+interface Ranked {
+  readonly id: string;
+  readonly rank: number;
 }
 
-/** Whether an id stands in a name as a word of its own. */
+/** The ids that are hardly a word by chance, sessions first. */
+function rankIds({ sessions, spans }: SpanIndex): ReadonlyMap<string, number> {
+  const ranks = new Map<string, number>();
+  const add = (id: string | undefined): void => {
+    if (id !== undefined && isDistinctive(id) && !ranks.has(id)) ranks.set(id, ranks.size);
+  };
+  for (const session of sessions.keys()) add(session);
+  for (const { attributes } of spans) add(textOf(attributes, ATTR_GEN_AI_CONVERSATION_ID));
+  return ranks;
+}
+
+function findId(text: string, ranks: ReadonlyMap<string, number>): Ranked | undefined {
+  const found: Ranked[] = [];
+  for (const id of idsIn(text)) {
+    const rank = ranks.get(id);
+    if (rank !== undefined && holds(text, id)) found.push({ id, rank });
+  }
+  return firstOf(found);
+}
+
+function describeFlaw(
+  { name, series }: CapturedMetric,
+  find: (text: string) => Ranked | undefined,
+): string | undefined {
+  const key = names.find((candidate) => series.some((attributes) => attributes[candidate] !== undefined));
+  if (key !== undefined) return `The metric ${quote(name)} carries ${key} in its attributes.`;
+  const texts = new Set([name, ...series.flatMap((attributes) => Object.values(attributes).flatMap(textsOf))]);
+  const found = firstOf(Array.from(texts, find).filter((ranked) => ranked !== undefined));
+  return found && `The metric ${quote(name)} holds the id ${quote(found.id)} in its name or attributes.`;
+}
+
+function firstOf(found: readonly Ranked[]): Ranked | undefined {
+  return found.toSorted((left, right) => left.rank - right.rank)[0];
+}
+
+/** Whether an id stands in a text as a word of its own. */
 function holds(name: string, id: string): boolean {
   if (!isDistinctive(id) || !name.includes(id)) return false;
   return ` ${name} `

@@ -1,22 +1,23 @@
+import { idsIn, textsOf } from '../ids-in-text.ts';
 import type { CapturedMetric } from '../signals.ts';
 import { type Hash, hashText } from './hash.ts';
 import type { HashTable } from './hash-table.ts';
 
-/** Words of a name that may be an id: whatever stands between two of its boundaries. */
-function idsIn(name: string): readonly string[] {
-  const bounds = [0, name.length];
-  for (const { index } of name.matchAll(/[^\p{L}\p{N}]/gu)) bounds.push(index, index + 1);
-  return bounds.flatMap((from) => bounds.filter((to) => to > from).map((to) => name.slice(from, to)));
-}
-
-/** The sessions that a metric may name. */
-export function sessionsOfMetric({ name, series }: CapturedMetric, sessions: HashTable): readonly number[] {
+/** The sessions that some metrics may name. Exports repeat their texts, so each is looked into once. */
+export function sessionsOfMetrics(metrics: readonly CapturedMetric[], sessions: HashTable): ReadonlySet<number> {
+  const texts = new Set<string>();
+  for (const { name, series } of metrics) {
+    texts.add(name);
+    for (const attributes of series) for (const text of Object.values(attributes).flatMap(textsOf)) texts.add(text);
+  }
   const hash: Hash = { high: 0, low: 0 };
-  const values = series.flatMap((attributes) => Object.values(attributes)).filter((value) => typeof value === 'string');
-  return [...new Set([...values, ...idsIn(name)])]
-    .map((text) => {
-      hashText(text, hash);
-      return sessions.find(hash.high, hash.low);
-    })
-    .filter((session) => session !== -1);
+  const found = new Set<number>();
+  for (const text of texts) {
+    for (const id of idsIn(text)) {
+      hashText(id, hash);
+      const session = sessions.find(hash.high, hash.low);
+      if (session !== -1) found.add(session);
+    }
+  }
+  return found;
 }

@@ -178,6 +178,33 @@ describe('scanFiles', () => {
     expect(await scan([file], { workers: 1, start: startHere })).toEqual(await read([file]));
   });
 
+  it('finds an id within a value or a list of a metric, and one of a conversation that is no session', async () => {
+    const values = [
+      { stringValue: '/chats/conv-42' },
+      { arrayValue: { values: [{ stringValue: 'conv-43' }] } },
+      { stringValue: 'thread-1' },
+      { stringValue: '/chats/thread-2' },
+      { stringValue: 'thread-3' },
+    ];
+    const metrics = values.map((value, at) => ({
+      name: `m${at}`,
+      gauge: { dataPoints: [{ attributes: [{ key: 'chat', value }] }] },
+    }));
+    const line = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] });
+    const named = (id: string) => ({ attributes: { 'gen_ai.conversation.id': id } });
+    const spans = spansOf(
+      other('GET', named('thread-1')),
+      tool(named('thread-2')),
+      turn('conv-42', {}, [other('GET', named('thread-3'))]),
+      turn('conv-43'),
+    );
+    const file = write(`${line}\n${toOtlpLines(spans)}`);
+    const [, findings] = await scan([file]);
+    expect(findings).toHaveLength(5);
+    expect(await scan([file])).toEqual(await read([file]));
+    expect(await scan([file], { workers: 1, start: startHere })).toEqual(await read([file]));
+  });
+
   it('takes more log events than a call takes arguments, in one line and in many', async () => {
     const lineOf = (amount: number): string =>
       JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: Array.from({ length: amount }, () => ({})) }] }] });

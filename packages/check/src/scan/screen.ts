@@ -6,7 +6,7 @@ import {
 import { Blocks } from './blocks.ts';
 import { hashText, hashTraceId } from './hash.ts';
 import { HashTable } from './hash-table.ts';
-import { sessionsOfMetric } from './metric-sessions.ts';
+import { sessionsOfMetrics } from './metric-sessions.ts';
 import { OtlpScanner } from './otlp-scanner.ts';
 import { ScanMemory } from './scan-memory.ts';
 import type { ScreenPart } from './screen-part.ts';
@@ -116,7 +116,7 @@ export class Screen {
       if (session !== -1) sessions.add(session);
     }
     this.#addLeaks(sessions);
-    for (const metric of metrics) for (const session of sessionsOfMetric(metric, this.sessions)) sessions.add(session);
+    for (const session of sessionsOfMetrics(metrics, this.sessions)) sessions.add(session);
     return this.complete(this.#suspects, sessions);
   }
 

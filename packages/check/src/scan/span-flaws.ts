@@ -70,7 +70,8 @@ export function isFlawed(fields: SpanFields): boolean {
   if (isRun && (structure.runStarts !== 1 || !fields.has(session) || !agrees(fields))) return true;
   const isConversation =
     operation === operations.chat || operation === operations.invokeAgent || operation === operations.invokeWorkflow;
-  if (isConversation && !fields.isEqual(session, conversation)) return true;
+  // Metrics may name any conversation; of those that are no session nothing is kept.
+  if ((isConversation || fields.isThere(conversation)) && !fields.isEqual(session, conversation)) return true;
   if (isGenerated || hasOddCounts(fields)) return true;
   return hasBadId(fields) || isNamed(fields, session) || isNamed(fields, conversation);
 }
