@@ -2,6 +2,7 @@ import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { describe, expect, it } from 'vitest';
 import { createCapture } from './capture.ts';
+import { check } from './check.ts';
 
 describe('createCapture', () => {
   it('records log events', () => {
@@ -11,6 +12,21 @@ describe('createCapture', () => {
     expect(capture.index.logs).toMatchObject([{ name: 'session.start', attributes: { 'session.id': 'conv-42' } }]);
     capture.reset();
     expect(capture.index.logs).toEqual([]);
+  });
+
+  it('knows of a message in the body of a log event, and keeps none of it', () => {
+    const capture = createCapture();
+    const logger = new LoggerProvider({ processors: [capture.logRecordProcessor] }).getLogger('test');
+    logger.emit({ eventName: 'gen_ai.user.message', body: { content: 'my secret' } });
+    logger.emit({ attributes: { 'event.name': 'gen_ai.choice' }, body: { message: { content: 'an answer' } } });
+    logger.emit({ eventName: 'gen_ai.choice', body: { index: 0, message: { role: 'assistant' } } });
+    logger.emit({ body: 'a line of a log' });
+    expect(capture.index.logs.map(({ hasContent }) => hasContent === true)).toEqual([true, true, false, false]);
+    expect(JSON.stringify(capture.index.logs.map((log) => ({ ...log, time: 0 })))).not.toContain('my secret');
+    expect(check(capture, { only: ['no-content'] }).map(({ what }) => what)).toEqual([
+      'Log event "gen_ai.user.message" holds content: a message in its body.',
+      'Log event "gen_ai.choice" holds content: a message in its body.',
+    ]);
   });
 
   it('records the metrics of the last collection', async () => {

@@ -7,6 +7,8 @@ export interface CapturedLog {
   /** Nanoseconds since the epoch. */
   readonly time: bigint;
   readonly attributes: Attributes;
+  /** Whether it is one of the GenAI events with a message in its body; the body itself is not kept. */
+  readonly hasContent?: boolean | undefined;
   /** The attributes of the process that wrote it. */
   readonly resource: Attributes;
   /** Empty for a log outside every span. */

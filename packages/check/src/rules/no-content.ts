@@ -7,6 +7,7 @@ import {
   DEPRECATED_ATTR_GEN_AI_COMPLETION,
   DEPRECATED_ATTR_GEN_AI_PROMPT,
 } from '@turnkeeper/instrumentation/semconv';
+import { eventNameOf } from '../message-events.ts';
 import { quote, type Rule } from '../rule.ts';
 import type { Attributes } from '../span.ts';
 
@@ -40,8 +41,9 @@ export const noContent: Rule = {
       yield { at: span, what: `Span ${quote(span.name)} holds content: ${[...new Set(found)].join(', ')}.` };
     }
     for (const log of index.logs) {
-      const found = contentOf(log.attributes);
-      if (found.length > 0) yield { at: log, what: `Log event ${quote(log.name)} holds content: ${found.join(', ')}.` };
+      const found = [...contentOf(log.attributes), ...(log.hasContent === true ? ['a message in its body'] : [])];
+      if (found.length === 0) continue;
+      yield { at: log, what: `Log event ${quote(eventNameOf(log))} holds content: ${found.join(', ')}.` };
     }
   },
 };
@@ -50,7 +52,9 @@ export const noContent: Rule = {
 function contentOf(attributes: Attributes): readonly string[] {
   const found = Object.keys(attributes).flatMap((key) => {
     if (exact.has(key)) return [key];
-    return key.length > shortest && key !== templateName ? names.filter((name) => key.startsWith(name) && key[name.length] === '.') : [];
+    return key.length > shortest && key !== templateName
+      ? names.filter((name) => key.startsWith(name) && key[name.length] === '.')
+      : [];
   });
   return found.length < 2 ? found : names.filter((name) => found.includes(name));
 }

@@ -1,3 +1,4 @@
+import { eventNameOf, holdsContent, isMessageEvent } from '../message-events.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
 import { type HighResolutionTime, toNanoseconds } from './in-memory.ts';
 
@@ -6,6 +7,7 @@ export interface EmittedLog {
   readonly eventName?: string | undefined;
   readonly hrTime: HighResolutionTime;
   readonly attributes: Readonly<Record<string, unknown>>;
+  readonly body?: unknown;
   readonly spanContext?: { readonly traceId: string; readonly spanId: string } | undefined;
   readonly resource: { readonly attributes: Readonly<Record<string, unknown>> };
 }
@@ -23,7 +25,7 @@ export interface ExportedMetrics {
 
 /** A log record of the SDK as a plain value. */
 export function captureEmittedLog(record: EmittedLog): CapturedLog {
-  return {
+  const log = {
     name: record.eventName ?? '',
     time: toNanoseconds(record.hrTime),
     attributes: { ...record.attributes },
@@ -32,6 +34,7 @@ export function captureEmittedLog(record: EmittedLog): CapturedLog {
     spanId: record.spanContext?.spanId ?? '',
     place: undefined,
   };
+  return isMessageEvent(eventNameOf(log)) && holdsContent(record.body) ? { ...log, hasContent: true } : log;
 }
 
 /** Metrics of the SDK as plain values; those of one scope and name stand together. */

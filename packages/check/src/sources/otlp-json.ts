@@ -1,3 +1,4 @@
+import { eventNameOf, holdsContent, isMessageEvent } from '../message-events.ts';
 import type { Batch, CapturedLog, CapturedMetric } from '../signals.ts';
 import type { Attributes, CapturedSpan, Place, SpanEvent, SpanKind, SpanLink, SpanStatus } from '../span.ts';
 import { idOf } from './ids.ts';
@@ -46,15 +47,28 @@ export function captureOtlpRequest(request: JsonRecord, place: Place, order: num
 function captureLogs(resourceLogs: JsonRecord, place: Place): readonly CapturedLog[] {
   const resource = attributesOf(recordOf(resourceLogs['resource'])['attributes']);
   const records = recordsOf(resourceLogs['scopeLogs']).flatMap((scopeLogs) => recordsOf(scopeLogs['logRecords']));
-  return records.map((record) => ({
-    name: stringOf(record['eventName']) ?? '',
-    time: nanoseconds(record['timeUnixNano']),
-    attributes: attributesOf(record['attributes']),
-    resource,
-    traceId: idOf(record['traceId'], 32) ?? '',
-    spanId: idOf(record['spanId'], 16) ?? '',
-    place,
-  }));
+  return records.map((record) => {
+    const log = {
+      name: stringOf(record['eventName']) ?? '',
+      time: nanoseconds(record['timeUnixNano']),
+      attributes: attributesOf(record['attributes']),
+      resource,
+      traceId: idOf(record['traceId'], 32) ?? '',
+      spanId: idOf(record['spanId'], 16) ?? '',
+      place,
+    };
+    return isMessageEvent(eventNameOf(log)) && bodyHoldsContent(record['body']) ? { ...log, hasContent: true } : log;
+  });
+}
+
+function bodyHoldsContent(body: unknown): boolean {
+  try {
+    return holdsContent(valueOf(body, 0));
+  } catch (error) {
+    // Whatever is as deep is there for something.
+    if (error instanceof NestingError) return true;
+    throw error;
+  }
 }
 
 function captureMetrics(resourceMetrics: JsonRecord, place: Place): readonly CapturedMetric[] {

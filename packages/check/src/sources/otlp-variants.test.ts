@@ -49,6 +49,25 @@ it('knows of a log event which span it is of, and what made it', async () => {
   expect(index.logs).toMatchObject([{ ...ids, resource: { 'service.name': 'shop' } }]);
 });
 
+it('knows of a message in the body of a log event, as it was written before it became an attribute', async () => {
+  const map = (...values: readonly object[]) => ({ kvlistValue: { values } });
+  const call = map(attribute('function', map(attribute('arguments', { stringValue: '{}' }))));
+  const bodies = [
+    { stringValue: 'hello' },
+    map(attribute('content', { stringValue: 'hello' })),
+    map(attribute('tool_calls', { arrayValue: { values: [call] } })),
+    map(attribute('role', { stringValue: 'user' }), attribute('content', { stringValue: '' })),
+    map(attribute('finish_reasons', { arrayValue: { values: [{ stringValue: 'stop' }] } })),
+    undefined,
+  ];
+  const logRecords = ['gen_ai.assistant.message', 'request'].flatMap((eventName) =>
+    bodies.map((body) => ({ eventName, body })),
+  );
+  const { index } = await read({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }, request(ids));
+  expect(index.logs.flatMap(({ hasContent }, at) => (hasContent === true ? [at] : []))).toEqual([0, 1, 2]);
+  expect(JSON.stringify(index.logs.map((log) => ({ ...log, time: 0 })))).not.toContain('hello');
+});
+
 it('reads numbers that JSON has no way to write, and bytes', async () => {
   const attributes = [
     attribute('none', { doubleValue: 'NaN' }),

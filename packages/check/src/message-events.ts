@@ -1,0 +1,42 @@
+import { type Attributes, textOf } from './span.ts';
+
+/** Events that held one message each in their bodies, before content became attributes of spans and of one event. */
+const names: ReadonlySet<string> = new Set([
+  'gen_ai.system.message',
+  'gen_ai.user.message',
+  'gen_ai.assistant.message',
+  'gen_ai.tool.message',
+  'gen_ai.choice',
+]);
+/** Where capture of content is off, bodies are written without these members. */
+const contentKeys: ReadonlySet<string> = new Set(['content', 'arguments']);
+/** Below that nobody looks: what is as deep is there for something. */
+const deepest = 100;
+
+/** The name of an event: older SDKs have it as an attribute. */
+export function eventNameOf({ name, attributes }: { readonly name: string; readonly attributes: Attributes }): string {
+  return name || (textOf(attributes, 'event.name') ?? '');
+}
+
+/** Whether an event of this name has a message in its body. */
+export function isMessageEvent(name: string): boolean {
+  return names.has(name);
+}
+
+/** Whether the body of such an event holds what somebody wrote, a model answered, or a tool was given. */
+export function holdsContent(body: unknown): boolean {
+  return typeof body === 'string' ? body !== '' : hasContentMember(body, 0);
+}
+
+function hasContentMember(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth > deepest) return true;
+  return Object.entries(value).some(([key, inner]) =>
+    contentKeys.has(key) ? !isBlank(inner) : hasContentMember(inner, depth + 1),
+  );
+}
+
+function isBlank(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === undefined || value === null || value === '';
+}
