@@ -29,7 +29,7 @@ describe('createCapture', () => {
     ]);
   });
 
-  it('records the metrics of the last collection', async () => {
+  it('records the metrics of every collection, each series once', async () => {
     const capture = createCapture();
     const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });
     const provider = new MeterProvider({ readers: [reader] });
@@ -37,9 +37,37 @@ describe('createCapture', () => {
     counter.add(1, { kind: 'input' });
     await reader.forceFlush();
     counter.add(1, { kind: 'output' });
+    counter.add(1, { kind: 'input' });
     await reader.forceFlush();
     expect(capture.index.metrics).toMatchObject([{ name: 'tokens', series: [{ kind: 'input' }, { kind: 'output' }] }]);
     await provider.shutdown();
+  });
+
+  it('forgets what was counted before it was asked to, whatever is counted later', async () => {
+    const capture = createCapture();
+    const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });
+    const provider = new MeterProvider({ readers: [reader] });
+    const counter = provider.getMeter('test').createCounter('tokens');
+    counter.add(1, { chat: 'a' });
+    await reader.forceFlush();
+    capture.reset();
+    await reader.forceFlush();
+    expect(capture.index.metrics).toEqual([]);
+    counter.add(1, { chat: 'b' });
+    await reader.forceFlush();
+    expect(capture.index.metrics).toMatchObject([{ name: 'tokens', series: [{ chat: 'b' }] }]);
+    await provider.shutdown();
+  });
+
+  it('keeps what a provider exported when another one exports the same metric', async () => {
+    const capture = createCapture();
+    for (const chat of ['a', 'b']) {
+      const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });
+      const provider = new MeterProvider({ readers: [reader] });
+      provider.getMeter('test').createCounter('tokens').add(1, { chat });
+      await provider.shutdown();
+    }
+    expect(capture.index.metrics).toMatchObject([{ name: 'tokens', series: [{ chat: 'a' }, { chat: 'b' }] }]);
   });
 
   it('keeps metrics of one name apart, of two scopes and of two versions of one, whatever is counted later', async () => {

@@ -35,6 +35,23 @@ describe('createCapture', () => {
     expect(capture.spans).not.toContain(spans[0]);
   });
 
+  it('forgets spans that have begun as well, and takes those of which it saw no beginning', () => {
+    const capture = createCapture();
+    const before: FinishedSpan[] = [];
+    const { spanProcessor } = capture;
+    const late = { ...spanProcessor, onStart: () => {}, onEnd: (span: FinishedSpan) => void before.push(span) };
+    const tracer = new BasicTracerProvider({ spanProcessors: [spanProcessor] }).getTracer('test');
+    const open = ['first', 'second'].map((name) => tracer.startSpan(name));
+    open[0]?.end();
+    capture.reset();
+    open[1]?.end();
+    tracer.startSpan('third').end();
+    expect(capture.spans.map(({ name }) => name)).toEqual(['third']);
+    new BasicTracerProvider({ spanProcessors: [late] }).getTracer('test').startSpan('unseen').end();
+    for (const span of before) spanProcessor.onEnd(span);
+    expect(capture.spans.map(({ name }) => name).toSorted()).toEqual(['third', 'unseen']);
+  });
+
   it('says everything about a span that the SDK said', () => {
     const capture = createCapture();
     recordTurn(new BasicTracerProvider({ spanProcessors: [capture.spanProcessor] }));

@@ -2,8 +2,8 @@ import type { Batch, CapturedLog, CapturedMetric } from './signals.ts';
 import { captureFinishedSpan, type FinishedSpan } from './sources/in-memory.ts';
 import {
   captureEmittedLog,
-  captureExportedMetrics,
   type EmittedLog,
+  ExportedSeries,
   type ExportedMetrics,
 } from './sources/in-memory-signals.ts';
 import type { CapturedSpan } from './span.ts';
@@ -31,7 +31,7 @@ export interface LiveCapture extends Capture {
   readonly logRecordProcessor: CaptureLogRecordProcessor;
   /** Hand this to a metric reader: `new PeriodicExportingMetricReader({ exporter: capture.metricExporter })`. */
   readonly metricExporter: CaptureMetricExporter;
-  /** Forgets everything. */
+  /** Forgets everything, and spans that have begun: they do not appear when they end. Flush a metric reader before it. */
   reset(): void;
 }
 
@@ -53,6 +53,8 @@ export interface CaptureLogRecordProcessor {
 /** A metric exporter by its shape. */
 export interface CaptureMetricExporter {
   export(metrics: ExportedMetrics, done: (result: { code: number }) => void): void;
+  /** What was counted since the last export, as `AggregationTemporality.DELTA`: else nothing could be forgotten. */
+  selectAggregationTemporality(): 0;
   forceFlush(): Promise<void>;
   shutdown(): Promise<void>;
 }
@@ -145,24 +147,34 @@ class RecordingCapture extends MemoryCapture implements LiveCapture {
   constructor() {
     const spans: FinishedSpan[] = [];
     const logs: CapturedLog[] = [];
-    const metrics = new Map<string, readonly CapturedMetric[]>();
+    const metrics = new ExportedSeries();
     const begun = new Map<string, number>();
+    const open = new Set<string>();
+    const forgotten = new Set<string>();
     let count = 0;
-    super(() => ({ spans, logs, metrics: [...metrics.values()].flat() }));
+    super(() => ({ spans, logs, metrics: metrics.all }));
     const idle = { forceFlush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
     this.#begun = begun;
     this.spanProcessor = {
-      onStart: (span) => void begun.set(span.spanContext().spanId, count++),
-      onEnd: (span) => void spans.push(span),
+      onStart: (span) => {
+        const { spanId } = span.spanContext();
+        begun.set(spanId, count++);
+        open.add(spanId);
+      },
+      onEnd: (span) => {
+        const { spanId } = span.spanContext();
+        open.delete(spanId);
+        if (!forgotten.delete(spanId)) spans.push(span);
+      },
       ...idle,
     };
     this.logRecordProcessor = { onEmit: (record) => void logs.push(captureEmittedLog(record)), ...idle };
     this.metricExporter = {
       export: (exported, done) => {
-        // Every export holds all that was counted so far: the last one of a scope's metric replaces those before.
-        for (const [key, same] of captureExportedMetrics(exported)) metrics.set(key, same);
+        metrics.add(exported);
         done({ code: 0 });
       },
+      selectAggregationTemporality: () => 0,
       ...idle,
     };
     this.reset = () => {
@@ -170,6 +182,8 @@ class RecordingCapture extends MemoryCapture implements LiveCapture {
       logs.length = 0;
       metrics.clear();
       begun.clear();
+      for (const spanId of open) forgotten.add(spanId);
+      open.clear();
     };
   }
 

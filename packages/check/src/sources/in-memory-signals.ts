@@ -1,5 +1,6 @@
 import { eventNameOf, holdsContent, isMessageEvent } from '../message-events.ts';
 import type { CapturedLog, CapturedMetric } from '../signals.ts';
+import type { Attributes } from '../span.ts';
 import { type HighResolutionTime, toNanoseconds } from './in-memory.ts';
 
 /** A log record as OpenTelemetry's JavaScript SDK hands it to a processor, by its shape. */
@@ -37,18 +38,38 @@ export function captureEmittedLog(record: EmittedLog): CapturedLog {
   return isMessageEvent(eventNameOf(log)) && holdsContent(record.body) ? { ...log, hasContent: true } : log;
 }
 
-/** Metrics of the SDK as plain values; those of one scope and name stand together. */
-export function captureExportedMetrics({
-  scopeMetrics,
-}: ExportedMetrics): ReadonlyMap<string, readonly CapturedMetric[]> {
-  const captured = new Map<string, CapturedMetric[]>();
-  for (const { scope, metrics } of scopeMetrics) {
-    for (const { descriptor, dataPoints } of metrics) {
-      const key = JSON.stringify([scope.name, scope.version, descriptor.name]);
-      const series = dataPoints.map(({ attributes }) => ({ ...attributes }));
-      const metric = { name: descriptor.name, series, traceId: '', spanId: '', place: undefined };
-      captured.set(key, [...(captured.get(key) ?? []), metric]);
+/**
+ * What was exported of metrics, each series once: an export holds what was counted since the one before, and several
+ * providers may share an exporter. Metrics of one scope and name stand together.
+ */
+export class ExportedSeries {
+  readonly #metrics = new Map<string, CapturedMetric>();
+  readonly #seen = new Set<string>();
+
+  get all(): readonly CapturedMetric[] {
+    return [...this.#metrics.values()];
+  }
+
+  add({ scopeMetrics }: ExportedMetrics): void {
+    for (const { scope, metrics } of scopeMetrics) {
+      for (const { descriptor, dataPoints } of metrics) {
+        const { name } = descriptor;
+        const key = JSON.stringify([scope.name, scope.version, name]);
+        const series = dataPoints.map(({ attributes }) => ({ ...attributes })).filter((one) => this.#isNew(key, one));
+        const known = this.#metrics.get(key) ?? { name, series: [], traceId: '', spanId: '', place: undefined };
+        if (series.length > 0 || !this.#metrics.has(key))
+          this.#metrics.set(key, { ...known, series: [...known.series, ...series] });
+      }
     }
   }
-  return captured;
+
+  clear(): void {
+    this.#metrics.clear();
+    this.#seen.clear();
+  }
+
+  #isNew(key: string, series: Attributes): boolean {
+    const { size } = this.#seen;
+    return this.#seen.add(JSON.stringify([key, series])).size > size;
+  }
 }
