@@ -83,6 +83,22 @@ describe('toKeepSessionsApart', () => {
   });
 });
 
+describe('toHaveTraces', () => {
+  it('holds for traces as expected, and not for others', () => {
+    expect(good).not.toHaveTraces((trace) => trace.hasSession('conv-42'));
+    expect(captureOf(turn('a'))).toHaveTraces((trace) => trace.hasSession('a'));
+    expect(captureOf(turn('a'))).not.toHaveTraces((trace) => expect(trace.spans).toHaveLength(9));
+  });
+
+  it('fails where an expectation is at fault itself, whichever way it is asked', () => {
+    const broken = (): never => {
+      throw new TypeError('at fault');
+    };
+    expect(failureOf(() => expect(captureOf(turn('a'))).toHaveTraces(broken))).toBe('at fault');
+    expect(failureOf(() => expect(captureOf(turn('a'))).not.toHaveTraces(broken))).toBe('at fault');
+  });
+});
+
 describe('toPassChecks', () => {
   it('holds when no rule finds anything, warnings included', () => {
     expect(good).toPassChecks();

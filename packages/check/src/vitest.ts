@@ -74,8 +74,9 @@ expect.extend({
     try {
       assertThat(capture).hasTraces(...expectations);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { pass: false, message: () => message };
+      // Any other error is one of the expectation: it must not pass for traces that are not as expected.
+      if (!(error instanceof Error) || error.name !== 'AssertionError') throw error;
+      return { pass: false, message: () => error.message };
     }
     return { pass: true, message: () => describeFailure('expected the capture not to have these traces', capture, []) };
   },
