@@ -135,6 +135,11 @@ describe('captureFrom', () => {
     expect([once.spans.length, once.spans.length]).toEqual([2, 2]);
   });
 
+  it('refuses anything else, from callers without types', () => {
+    for (const nothing of ['{}', 'null', '"a"'])
+      expect(() => captureFrom(JSON.parse(nothing))).toThrow(/^captureFrom reads an exporter .* InMemorySpanExporter/u);
+  });
+
   it('reads spans of SDK 1.x, which know only the id of their parent', () => {
     const parent = oldSpan('invoke_agent pi', '1'.repeat(16), undefined);
     const child = oldSpan('chat m1', '2'.repeat(16), '1'.repeat(16));

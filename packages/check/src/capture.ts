@@ -1,3 +1,4 @@
+import { CheckUsageError } from './check-usage-error.ts';
 import type { Batch, CapturedLog, CapturedMetric } from './signals.ts';
 import { captureFinishedSpan, type FinishedSpan } from './sources/in-memory.ts';
 import {
@@ -69,8 +70,13 @@ export function createCapture(): LiveCapture {
   return new RecordingCapture();
 }
 
-/** A capture of the SDK's own `InMemorySpanExporter`, or of any finished spans. An exporter or a list may still grow. */
+/**
+ * A capture of the SDK's own `InMemorySpanExporter`, or of any finished spans. An exporter or a list may still grow.
+ *
+ * @throws CheckUsageError for anything else.
+ */
 export function captureFrom(finished: FinishedSpans | Iterable<FinishedSpan>): Capture {
+  requireSpans(finished);
   const rest = { logs: [], metrics: [] };
   if ('getFinishedSpans' in finished) {
     return new MemoryCapture(() => ({ spans: finished.getFinishedSpans(), ...rest }));
@@ -78,6 +84,16 @@ export function captureFrom(finished: FinishedSpans | Iterable<FinishedSpan>): C
   // A list may grow and is read again each time; anything else that can be walked may only allow it once.
   const spans = Array.isArray(finished) ? finished : [...finished];
   return new MemoryCapture(() => ({ spans, ...rest }));
+}
+
+/** Callers without types pass anything. */
+function requireSpans(finished: unknown): void {
+  const isObject = typeof finished === 'object' && finished !== null;
+  if (isObject && ('getFinishedSpans' in finished || Symbol.iterator in finished)) return;
+  throw new CheckUsageError(
+    'no-spans',
+    'captureFrom reads an exporter with getFinishedSpans(), or finished spans that can be walked, but was given something else. Hand it an InMemorySpanExporter, or use createCapture().',
+  );
 }
 
 /** A capture of records that are plain values already, as the readers of files make them. */

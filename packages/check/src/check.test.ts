@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { check, CheckUsageError } from './check.ts';
+import { check } from './check.ts';
+import { CheckUsageError } from './check-usage-error.ts';
 import { rules } from './rules/index.ts';
 import { captureOf, chat, other, spansOf, tool, turn } from './testing/spans.ts';
 import { captureRecords } from './capture.ts';
@@ -100,6 +101,18 @@ describe('check', () => {
 
   it('refuses the name of a rule that does not exist', () => {
     expect(() => check(captureOf(turn('a')), { except: ['turns-linkd'] })).toThrow(CheckUsageError);
+  });
+
+  it('refuses a level that does not exist, and what is no capture, from callers without types', () => {
+    const levels = JSON.parse('{"turns-linked":"warning"}');
+    expect(() => check(captureOf(turn('a')), { levels })).toThrow(
+      new CheckUsageError(
+        'unknown-level',
+        'The level of rule "turns-linked" is "warning", which means nothing. Give it as off, warn or error.',
+      ),
+    );
+    for (const nothing of ['{}', '[]', 'null', '"a"'])
+      expect(() => check(JSON.parse(nothing))).toThrow(/^check judges a capture, but was given something else\. /u);
   });
 
   it('counts a span that was exported twice once', () => {

@@ -1,4 +1,5 @@
 import type { Capture } from './capture.ts';
+import { CheckUsageError } from './check-usage-error.ts';
 import type { Evidence, Level, Rule, Severity, Violation } from './rule.ts';
 import { rules as everyRule } from './rules/index.ts';
 
@@ -34,25 +35,15 @@ export interface CheckOptions {
   readonly levels?: Readonly<Record<string, Level>>;
 }
 
-/** A developer's mistake in calling this package: what was wrong, why, and what to do. */
-export class CheckUsageError extends Error {
-  override readonly name = 'CheckUsageError';
-  readonly code: 'unknown-rule';
-
-  constructor(code: 'unknown-rule', message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /**
  * Applies the rules to everything that a capture holds. No finding: the conversations are whole. Findings stand in the
  * order of the traces, spans and rules they belong to.
  *
- * @throws CheckUsageError when an option names a rule that does not exist.
+ * @throws CheckUsageError when an option names a rule or a level that does not exist, and for what is no capture.
  */
 export function check(capture: Capture, options: CheckOptions = {}): readonly Finding[] {
-  const index = capture.index;
+  requireCapture(capture);
+  const { index } = capture;
   const ranks = new Map<Evidence, number>(index.spans.map((span, rank) => [span, rank]));
   const rankOf = ({ violation }: { readonly violation: Violation }): number =>
     ranks.get(violation.at) ?? index.spans.length;
@@ -65,7 +56,7 @@ export function check(capture: Capture, options: CheckOptions = {}): readonly Fi
 /**
  * The rules that some options choose, in the order they are applied in.
  *
- * @throws CheckUsageError when an option names a rule that does not exist.
+ * @throws CheckUsageError when an option names a rule or a level that does not exist.
  */
 export function rulesOf({ rules = everyRule, only, except = [], levels = {} }: CheckOptions): readonly Rule[] {
   const known = new Set(rules.map((rule) => rule.id));
@@ -76,8 +67,24 @@ export function rulesOf({ rules = everyRule, only, except = [], levels = {} }: C
       `There is no rule "${id}", so nothing would be checked by that name. The rules are: ${[...known].join(', ')}.`,
     );
   }
+  for (const [id, level] of Object.entries<unknown>(levels)) {
+    if (level === undefined || level === 'off' || level === 'warn' || level === 'error') continue;
+    throw new CheckUsageError(
+      'unknown-level',
+      `The level of rule "${id}" is ${JSON.stringify(level)}, which means nothing. Give it as off, warn or error.`,
+    );
+  }
   return rules.filter(
     ({ id }) => levels[id] !== 'off' && !except.includes(id) && (only === undefined || only.includes(id)),
+  );
+}
+
+/** Callers without types pass anything. */
+function requireCapture(capture: unknown): void {
+  if (typeof capture === 'object' && capture !== null && 'index' in capture) return;
+  throw new CheckUsageError(
+    'no-capture',
+    'check judges a capture, but was given something else. Use createCapture(), captureFiles(files), or captureFrom(exporter) for what an exporter holds.',
   );
 }
 

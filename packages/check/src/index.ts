@@ -19,7 +19,8 @@ export {
   type FinishedSpans,
   type LiveCapture,
 } from './capture.ts';
-export { check, type CheckOptions, CheckUsageError, type Finding, type FindingPlace } from './check.ts';
+export { check, type CheckOptions, type Finding, type FindingPlace } from './check.ts';
+export { CheckUsageError } from './check-usage-error.ts';
 export type { Evidence, Level, Rule, Severity, Violation } from './rule.ts';
 export { rules } from './rules/index.ts';
 export type { FinishedSpan, HighResolutionTime } from './sources/in-memory.ts';

@@ -1,4 +1,5 @@
-import { type CheckOptions, CheckUsageError, rulesOf } from '../check.ts';
+import { type CheckOptions, rulesOf } from '../check.ts';
+import { CheckUsageError } from '../check-usage-error.ts';
 import type { Rule } from '../rule.ts';
 import { UsageError } from './usage-error.ts';
 
