@@ -18,9 +18,9 @@ export function describeFailure(sentence: string, capture: Capture, findings: re
     if (!marked.includes(rule)) marked.push(rule);
     marks.set(span, marked);
   }
-  const concerned =
-    findings.length === 0 ? [...index.traces.keys()] : [...new Set(findings.map(({ at }) => at.traceId))];
-  const shown = new Set(concerned.slice(0, shownTraces));
+  const concerned = findings.length === 0 ? [...index.traces.keys()] : findings.map(({ at }) => at.traceId);
+  // What a metric has wrong about it is in no trace.
+  const shown = new Set([...new Set(concerned)].filter((traceId) => index.traces.has(traceId)).slice(0, shownTraces));
   const hidden = index.traces.size - shown.size;
   return [
     sentence,
