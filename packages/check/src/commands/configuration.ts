@@ -59,15 +59,13 @@ function parseConfiguration(value: unknown, name: string): Configuration {
 }
 
 function parseLevels(rules: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, Level>> {
-  const levels: Record<string, Level> = {};
-  for (const [id, level] of Object.entries(rules)) {
+  const levels = Object.entries(rules).map(([id, level]) => {
     const known = levelOf(level);
-    if (known === undefined) {
-      throw new UsageError(`the level of ${JSON.stringify(id)} in ${JSON.stringify(name)} is not off, warn or error.`);
-    }
-    levels[id] = known;
-  }
-  return levels;
+    if (known !== undefined) return [id, known] as const;
+    throw new UsageError(`the level of ${JSON.stringify(id)} in ${JSON.stringify(name)} is not off, warn or error.`);
+  });
+  // A name such as __proto__ stays one, and is refused as any other that is unknown.
+  return Object.fromEntries(levels);
 }
 
 function parseLimit(limit: unknown, name: string): number | undefined {
