@@ -83,7 +83,12 @@ describe('turnkeeper check', () => {
     const file = writeSpans(spansOf(turn('a'), turn('a')));
     expect(turnkeeper('check', file).status).toBe(0);
     expect(turnkeeper('check', file, '--max-warnings', '1').status).toBe(0);
-    expect(turnkeeper('check', file, '--max-warnings', '0').status).toBe(1);
+    const { status, stdout, stderr } = turnkeeper('check', file, '--max-warnings', '0', '--format', 'junit');
+    expect([status, stderr]).toEqual([
+      1,
+      'turnkeeper: 1 warning, more than the 0 that --max-warnings, or maxWarnings in the configuration, allows.\n',
+    ]);
+    expect(stdout).toContain('<failure type="turns-linked"');
     expect(turnkeeper('check', file, '--rule', 'turns-linked=error').status).toBe(1);
     expect(turnkeeper('check', file, '--rule', 'turns-linked=off', '--max-warnings', '0').status).toBe(0);
   });
@@ -134,6 +139,7 @@ describe('turnkeeper check', () => {
     ['an unknown key', '{"rule":{}}'],
     ['an unknown level', '{"rules":{"turns-linked":"loud"}}'],
     ['an unknown rule', '{"rules":{"turns-linkd":"off"}}'],
+    ['a rule that is no name', '{"rules":{"__proto__":"off"}}'],
     ['a limit that is no number', '{"maxWarnings":"few"}'],
   ])('exits with 2 and one line for a configuration with %s', (_, text) => {
     const file = writeSpans(spansOf(turn('a')));
@@ -171,6 +177,9 @@ describe('turnkeeper check', () => {
     expect(turnkeeper('check', file, '--format', 'github').stdout).toContain(
       `::error file=${file},line=2,title=every-span-stamped::`,
     );
+    const evil = writeSpans(spansOf(turn('a', {}, [{ ...chat({ session: null }), name: '##[add-mask]a' }])));
+    const { stdout } = turnkeeper('check', evil, '--format', 'github');
+    expect(stdout.split('\n').filter((line) => line.includes('##[') && !line.startsWith('::'))).toEqual([]);
   });
 
   it('says of a large input what reading all of it says, however it comes, and holds little of it', async () => {
@@ -272,6 +281,25 @@ describe('turnkeeper check', () => {
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(stderr).not.toContain('defect');
+  });
+
+  it.each([
+    [
+      ['--max-warnings', '-1'],
+      'the option --max-warnings lacks its value. A value that begins with a dash goes behind =, as in --max-warnings=-x.',
+    ],
+    [
+      ['--format'],
+      'the option --format lacks its value. A value that begins with a dash goes behind =, as in --format=-x.',
+    ],
+    [['--no-content=yes'], 'the option --no-content takes no value.'],
+    [['--bogus'], 'there is no option "--bogus". A file whose name begins with a dash goes behind --.'],
+    [['-x'], 'there is no option "-x". A file whose name begins with a dash goes behind --.'],
+    [[''], 'the name of a file is empty.'],
+    [['--clickhouse', ''], 'the address of --clickhouse is empty.'],
+  ])('says in a sentence of its own what is wrong with %j', (argv, sentence) => {
+    const said = { status: 2, stdout: '', stderr: `turnkeeper: ${sentence} See turnkeeper --help.\n` };
+    expect(turnkeeper('check', ...argv)).toEqual(said);
   });
 
   it('refuses the name of a rule that does not exist', () => {

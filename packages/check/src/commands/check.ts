@@ -1,8 +1,7 @@
-import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
 import { check } from '../check.ts';
 import type { Streams } from '../cli.ts';
-import { reportGithub } from '../report/github.ts';
+import { reportGithub, withoutCommands } from '../report/github.ts';
 import { reportJson } from '../report/json.ts';
 import { reportJunit } from '../report/junit.ts';
 import { reportText } from '../report/text.ts';
@@ -20,10 +19,24 @@ import { summarize, type Summary } from '../summary.ts';
 import { chooseRules } from './choose-rules.ts';
 import { levelOf, readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
+import { readArguments } from './read-arguments.ts';
 import { UsageError } from './usage-error.ts';
 
 const formats = ['text', 'json', 'junit', 'github'] as const;
 type Format = (typeof formats)[number];
+
+const accepted = {
+  format: { type: 'string', default: 'text' },
+  config: { type: 'string' },
+  rule: { type: 'string', multiple: true },
+  'max-warnings': { type: 'string' },
+  clickhouse: { type: 'string' },
+  database: { type: 'string' },
+  table: { type: 'string' },
+  since: { type: 'string' },
+  workers: { type: 'string' },
+  'no-content': { type: 'boolean' },
+} as const;
 
 interface FileSource {
   readonly files: readonly string[];
@@ -55,16 +68,24 @@ export async function checkCommand(argv: readonly string[], { stdout, stderr }: 
   const findings = check(capture, { levels });
   const colors = stdout.isTTY && !process.env['NO_COLOR'];
   const text = (): string => reportText(summary, findings, { colors });
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const warnings = findings.length - errors;
+  const areTooMany = warnings > maxWarnings;
   const reports: Readonly<Record<Format, () => string>> = {
     text,
     json: () => reportJson(summary, findings),
-    junit: () => reportJunit(applied, findings),
+    junit: () => reportJunit(applied, findings, { failsOnWarnings: areTooMany }),
     // Annotations are for the page of the pull request; the log has room for everything.
-    github: () => `${reportGithub(findings)}${text()}`,
+    github: () => `${reportGithub(findings)}${withoutCommands(text())}`,
   };
   stdout.write(reports[format]());
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
-  return errors > 0 || findings.length - errors > maxWarnings ? 1 : 0;
+  if (areTooMany) stderr.write(`turnkeeper: ${describeExcess(warnings, maxWarnings)}\n`);
+  return errors > 0 || areTooMany ? 1 : 0;
+}
+
+/** Why a check fails that has found no error. */
+function describeExcess(warnings: number, most: number): string {
+  return `${warnings} warning${warnings === 1 ? '' : 's'}, more than the ${most} that --max-warnings, or maxWarnings in the configuration, allows.`;
 }
 
 interface Material {
@@ -122,7 +143,7 @@ async function askClickHouse({ address, ...table }: ClickHouseSource, stderr: St
 }
 
 function parseArguments(argv: readonly string[]): CheckArguments {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = readArguments(argv, accepted);
   const source = parseSource(values, positionals);
   const configuration = readConfiguration(values.config);
   return {
@@ -136,29 +157,6 @@ function parseArguments(argv: readonly string[]): CheckArguments {
     maxWarnings:
       parseCount('--max-warnings', values['max-warnings']) ?? configuration.maxWarnings ?? Number.POSITIVE_INFINITY,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        format: { type: 'string', default: 'text' },
-        config: { type: 'string' },
-        rule: { type: 'string', multiple: true },
-        'max-warnings': { type: 'string' },
-        clickhouse: { type: 'string' },
-        database: { type: 'string' },
-        table: { type: 'string' },
-        since: { type: 'string' },
-        workers: { type: 'string' },
-        'no-content': { type: 'boolean' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function parseSource(
@@ -178,6 +176,7 @@ function parseSource(
     if (files.length === 0) throw new UsageError('no file was given to check.');
     return { files, workers: parseCount('--workers', workers, 64) };
   }
+  if (clickhouse === '') throw new UsageError('the address of --clickhouse is empty.');
   if (workers !== undefined) throw new UsageError('--workers belongs to files.');
   if (files.length > 0) throw new UsageError('--clickhouse and files cannot be checked at once.');
   return {

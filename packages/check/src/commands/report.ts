@@ -1,6 +1,5 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Capture } from '../capture.ts';
 import { check } from '../check.ts';
 import type { Streams } from '../cli.ts';
@@ -11,7 +10,10 @@ import { captureFiles } from '../sources/capture-files.ts';
 import { chooseRules } from './choose-rules.ts';
 import { readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
+import { readArguments } from './read-arguments.ts';
 import { UsageError } from './usage-error.ts';
+
+const accepted = { out: { type: 'string', default: 'conversations.html' }, config: { type: 'string' } } as const;
 
 /**
  * `turnkeeper report`: reads files, applies the rules and writes one page to look at. Gives the exit status 0: a report
@@ -20,7 +22,7 @@ import { UsageError } from './usage-error.ts';
  * @throws UsageError for a wrong command line, InputError for an input that cannot be read.
  */
 export async function reportCommand(argv: readonly string[], { stdout, stderr }: Streams): Promise<number> {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = readArguments(argv, accepted);
   if (positionals.length === 0) throw new UsageError('no file was given to report on.');
   const out = values.out;
   const { rules: levels } = readConfiguration(values.config);
@@ -71,17 +73,5 @@ async function read(files: readonly string[], stderr: Streams['stderr']): Promis
     return await captureFiles(files, progress.show);
   } finally {
     progress.clear();
-  }
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: { out: { type: 'string', default: 'conversations.html' }, config: { type: 'string' } },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }

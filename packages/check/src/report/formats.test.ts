@@ -4,7 +4,7 @@ import { rules } from '../rules/index.ts';
 import { summarize } from '../summary.ts';
 import { captureOf, chat, turn } from '../testing/spans.ts';
 import { describeFailure } from './failure.ts';
-import { reportGithub } from './github.ts';
+import { reportGithub, withoutCommands } from './github.ts';
 import { reportJson } from './json.ts';
 import { reportJunit } from './junit.ts';
 import { reportText } from './text.ts';
@@ -50,6 +50,9 @@ describe('reportJunit', () => {
       </testsuites>
       "
     `);
+    const failing = reportJunit([second!], [warning], { failsOnWarnings: true });
+    expect(failing).toContain('tests="1" failures="1"');
+    expect(failing).toContain('<failure type="turns-linked"');
     // XML has no way to write this.
     expect(reportJunit([first!], [{ ...finding, what: '\uD800' }])).toContain('message="\uFFFD"');
   });
@@ -70,6 +73,22 @@ describe('each format', () => {
       expect(report).toContain('::stop-commands::');
       expect(report).not.toMatch(/[\n\r]\s*::stop-commands/u);
     }
+  });
+});
+
+describe('describeFailure', () => {
+  it('counts the traces that it does not show, and the one of a metric for none', () => {
+    const capture = captureOf(...Array.from({ length: 8 }, () => turn('a')));
+    const nowhere: Finding = { ...finding, at: { traceId: '', spanId: '' } };
+    const found = [nowhere, ...capture.spans.map(({ traceId, spanId }) => ({ ...finding, at: { traceId, spanId } }))];
+    expect(describeFailure('It failed.', capture, found)).toContain('… and 3 more traces');
+    expect(describeFailure('It failed.', capture, [nowhere])).toContain('… and 8 more traces');
+  });
+});
+
+describe('withoutCommands', () => {
+  it('leaves nothing in a text that is a command anywhere in a line', () => {
+    expect(withoutCommands('a ##[error]b ###[group]')).toBe('a #\\u0023[error]b ##\\u0023[group]');
   });
 });
 

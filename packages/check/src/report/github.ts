@@ -9,6 +9,14 @@ export function reportGithub(findings: readonly Finding[]): string {
   return findings.map(describe).join('');
 }
 
+/**
+ * Text for the log of a job. The runner takes `##[` for the beginning of a command wherever it is in a line, so that a
+ * span's name could give one.
+ */
+export function withoutCommands(text: string): string {
+  return text.replaceAll('##[', '#\\u0023[');
+}
+
 function describe({ rule, severity, what, why, fix, at }: Finding): string {
   const properties = [
     ...(at.file === undefined ? [] : [`file=${escapeProperty(at.file)}`]),

@@ -2,10 +2,20 @@ import type { Finding } from '../check.ts';
 import type { Rule } from '../rule.ts';
 import { printable } from '../tree.ts';
 
+/** How a JUnit report tells failures. */
+export interface JunitOptions {
+  /** There are more warnings than allowed, so that they fail the check; default: they do not. */
+  readonly failsOnWarnings?: boolean;
+}
+
 /** A check's result as JUnit XML: a test case for each rule that was applied, failed where it found an error. */
-export function reportJunit(applied: readonly Rule[], findings: readonly Finding[]): string {
+export function reportJunit(
+  applied: readonly Rule[],
+  findings: readonly Finding[],
+  { failsOnWarnings = false }: JunitOptions = {},
+): string {
   const byRule = Map.groupBy(findings, ({ rule }) => rule);
-  const cases = applied.map((rule) => describeCase(rule, byRule.get(rule.id) ?? []));
+  const cases = applied.map((rule) => describeCase(rule, byRule.get(rule.id) ?? [], failsOnWarnings));
   const failures = cases.filter(({ failed }) => failed).length;
   const counts = `name="turnkeeper" tests="${cases.length}" failures="${failures}" errors="0" skipped="0"`;
   return [
@@ -24,25 +34,26 @@ interface TestCase {
   readonly lines: readonly string[];
 }
 
-function describeCase(rule: Rule, findings: readonly Finding[]): TestCase {
+function describeCase(rule: Rule, findings: readonly Finding[], failsOnWarnings: boolean): TestCase {
   const head = `    <testcase classname="turnkeeper" name="${escapeXml(rule.id)}"`;
-  const errors = findings.filter(({ severity }) => severity === 'error');
-  const warnings = findings.filter(({ severity }) => severity === 'warn');
+  const isFailure = ({ severity }: Finding): boolean => failsOnWarnings || severity === 'error';
+  const failures = findings.filter(isFailure);
+  const others = findings.filter((finding) => !isFailure(finding));
   if (findings.length === 0) return { failed: false, lines: [`${head}/>`] };
-  const [first] = errors;
+  const [first] = failures;
   const what = printable(first?.what ?? '');
-  const message = errors.length > 1 ? `${what} (and ${errors.length - 1} more)` : what;
+  const message = failures.length > 1 ? `${what} (and ${failures.length - 1} more)` : what;
   return {
-    failed: errors.length > 0,
+    failed: failures.length > 0,
     lines: [
       `${head}>`,
-      ...(errors.length === 0
+      ...(failures.length === 0
         ? []
         : [
-            `      <failure type="${escapeXml(rule.id)}" message="${escapeXml(message)}">${escapeXml(describe(errors))}</failure>`,
+            `      <failure type="${escapeXml(rule.id)}" message="${escapeXml(message)}">${escapeXml(describe(failures))}</failure>`,
           ]),
       // JUnit knows no warning: what it prints is what people see without a failure.
-      ...(warnings.length === 0 ? [] : [`      <system-out>${escapeXml(describe(warnings))}</system-out>`]),
+      ...(others.length === 0 ? [] : [`      <system-out>${escapeXml(describe(others))}</system-out>`]),
       '    </testcase>',
     ],
   };
