@@ -2,6 +2,7 @@ import { ATTR_TURNKEEPER_LINK_KIND, LINK_KIND_PREVIOUS_TURN } from '@turnkeeper/
 import { quote, type Rule, type Violation } from '../rule.ts';
 import { processOf } from '../span.ts';
 import { type Run, type SpanIndex, turnsOf } from '../span-index.ts';
+import { EndedTurns } from './ended-turns.ts';
 
 /** Within one process a turn leads back to the turn before. */
 export const turnsLinked: Rule = {
@@ -20,11 +21,12 @@ export const turnsLinked: Rule = {
 };
 
 function* judgeTurns(index: SpanIndex, session: string, turns: readonly Run[]): Iterable<Violation> {
+  const ended = new EndedTurns(turns);
   for (const [position, turn] of turns.entries()) {
     const before = turns[position - 1];
-    if (before === undefined || before.root.traceId === turn.root.traceId) continue;
     // Turns that overlap may each follow any turn that had begun.
-    const earliest = turns.findLast(({ root }, other) => other < position && root.end <= turn.root.start) ?? turns[0];
+    const earliest = ended.lastBefore(turn, position) ?? turns[0];
+    if (before === undefined || before.root.traceId === turn.root.traceId) continue;
     if (leadsBack(index, turn, earliest ?? before)) continue;
     yield {
       at: turn.root,

@@ -40,6 +40,17 @@ describe('divideIntoParts', () => {
     expect(divideIntoParts(index)).toHaveLength(130_003);
   });
 
+  it('takes more turns below one span than could be copied for each of them', () => {
+    const { index } = captureOf(
+      other(
+        'batch',
+        {},
+        Array.from({ length: 60_000 }, (_, at) => turn(`${at}`, {}, [])),
+      ),
+    );
+    expect(divideIntoParts(index)).toHaveLength(60_001);
+  });
+
   it('has every span exactly once, whatever their parents are', () => {
     const spans = spansOf([other('a'), other('b'), other('c', { parent: 'missing' })], turn('a', {}, [chat()]));
     const [first, second, ...rest] = spans;

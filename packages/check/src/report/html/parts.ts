@@ -62,7 +62,9 @@ function countOutermostRuns(index: SpanIndex): ReadonlyMap<CapturedSpan, readonl
     const seen = new Set<CapturedSpan>();
     for (let span: CapturedSpan | undefined = run.root; span !== undefined && !seen.has(span);) {
       seen.add(span);
-      runs.set(span, [...(runs.get(span) ?? []), run]);
+      const known = runs.get(span);
+      if (known === undefined) runs.set(span, [run]);
+      else known.push(run);
       span = index.parentOf(span);
     }
   }
