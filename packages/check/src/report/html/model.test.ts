@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { captureOf, other } from '../../testing/spans.ts';
+import { captureRecords } from '../../capture.ts';
+import { captureOf, other, spansOf } from '../../testing/spans.ts';
 import { modelReport } from './model.ts';
 
 describe('modelReport', () => {
+  it('gives no duration of a span that has no end', () => {
+    const [span] = spansOf(other('GET'));
+    const { conversations } = modelReport(captureRecords({ spans: [{ ...span!, end: 0n }] }), []);
+    expect(conversations[0]?.parts).toMatchObject([{ duration: 0, spans: [{ duration: null }] }]);
+  });
+
   it('puts more spans of no session side by side than a call takes arguments', () => {
     const capture = captureOf(Array.from({ length: 150_000 }, () => other('GET')));
     const { conversations } = modelReport(capture, []);

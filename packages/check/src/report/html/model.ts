@@ -73,7 +73,8 @@ export interface SpanModel {
   readonly error: string;
   /** Since the start of the part. */
   readonly start: number;
-  readonly duration: number;
+  /** Null for a span that has no end, or one before its start. */
+  readonly duration: number | null;
   readonly session: string;
   readonly place: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -95,7 +96,11 @@ export function modelReport(capture: Capture, findings: readonly Finding[]): Rep
   for (const [position, { at }] of findings.entries()) {
     const span = index.find(at.traceId, at.spanId);
     if (span === undefined) looseFindings.push(position);
-    else bySpan.set(span, [...(bySpan.get(span) ?? []), position]);
+    else {
+      const known = bySpan.get(span);
+      if (known === undefined) bySpan.set(span, [position]);
+      else known.push(position);
+    }
   }
   const parts = divideIntoParts(index);
   const conversations = [...Map.groupBy(parts, ({ session }) => session)].map(([session, own]) =>
@@ -183,7 +188,7 @@ function modelSpan(
     status: span.status,
     error: span.status === 'error' ? (textOf(span.attributes, ATTR_ERROR_TYPE) ?? span.statusMessage ?? 'error') : '',
     start: milliseconds(span.start - origin),
-    duration: milliseconds(span.end - span.start),
+    duration: span.end < span.start ? null : milliseconds(span.end - span.start),
     session: sessionOf(span) ?? '',
     place: place === undefined ? '' : `${place.file}${place.line === undefined ? '' : `:${place.line}`}`,
     attributes: modelAttributes(span.attributes),

@@ -41,8 +41,9 @@ export function button(attributes: Readonly<Record<string, string>>, label: Chil
   return element('button', { type: 'button', ...attributes }, [label], { click: press });
 }
 
-/** A duration in the unit that people say it in. */
-export function describeDuration(milliseconds: number): string {
+/** A duration in the unit that people say it in; null: there is none. */
+export function describeDuration(milliseconds: number | null): string {
+  if (milliseconds === null) return 'no end';
   if (milliseconds >= 3_600_000) return `${(milliseconds / 3_600_000).toFixed(1)} h`;
   if (milliseconds >= 60_000) return `${(milliseconds / 60_000).toFixed(1)} min`;
   if (milliseconds >= 1_000) return `${(milliseconds / 1_000).toFixed(2)} s`;

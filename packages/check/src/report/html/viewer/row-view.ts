@@ -75,9 +75,9 @@ function spanCells(part: PartModel, span: SpanModel, row: Row, state: RowState):
   cell.style.paddingLeft = `${indent * (1 + Math.min(span.depth + 1, deepest))}px`;
   const bar = element('div', { class: `bar ${span.operation}${span.status === 'error' ? ' failed' : ''}` });
   bar.style.left = `${(100 * span.start) / whole}%`;
-  bar.style.width = `${(100 * span.duration) / whole}%`;
+  bar.style.width = `${(100 * (span.duration ?? 0)) / whole}%`;
   const duration = element('span', { class: 'took' }, [describeDuration(span.duration)]);
-  duration.style.left = `${Math.min((100 * (span.start + span.duration)) / whole, 100)}%`;
+  duration.style.left = `${Math.min((100 * (span.start + (span.duration ?? 0))) / whole, 100)}%`;
   return [cell, element('div', { class: 'track' }, [bar, duration])];
 }
 
