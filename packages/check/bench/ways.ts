@@ -33,7 +33,7 @@ export const ways: Readonly<Record<string, Way>> = {
     title: 'JSON.parse of each line, and no check at all',
     format: 'jsonl',
     run: async (file) => {
-      for await (const { text } of splitLines(readBytes(file))) JSON.parse(text);
+      for await (const { text } of splitLines(readBytes(file), file)) JSON.parse(text);
       return undefined;
     },
   },
@@ -42,7 +42,7 @@ export const ways: Readonly<Record<string, Way>> = {
     format: 'jsonl',
     run: async (file) => {
       const minimal = new MinimalCheck();
-      for await (const { text } of splitLines(readBytes(file))) {
+      for await (const { text } of splitLines(readBytes(file), file)) {
         const request: ParsedRequest = JSON.parse(text);
         for (const { scopeSpans } of request.resourceSpans)
           for (const { spans } of scopeSpans) for (const span of spans) minimal.add(span);

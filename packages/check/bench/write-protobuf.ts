@@ -5,7 +5,7 @@ import { splitLines } from '../src/sources/lines.ts';
 /** Writes the lines of a file of OTLP's JSON, as the bench makes them, as messages of protobuf behind their lengths. */
 export async function writeProtobuf(from: string, to: string): Promise<void> {
   const out = openSync(to, 'w');
-  for await (const { text } of splitLines(readBytes(from))) {
+  for await (const { text } of splitLines(readBytes(from), from)) {
     const request: { readonly resourceSpans: readonly ResourceSpans[] } = JSON.parse(text);
     const message = join(request.resourceSpans.map((spans) => field(1, resourceSpans(spans))));
     const length = Buffer.alloc(4);

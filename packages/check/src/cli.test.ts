@@ -330,10 +330,23 @@ describe('turnkeeper report', () => {
   });
 });
 
-describe('progress', () => {
+describe('in this process', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it.each(['check', 'report'])('is gone before %s says what is wrong', async (command) => {
+  it('a report says that there is more than one page can hold', async () => {
+    const stringify = JSON.stringify;
+    vi.spyOn(JSON, 'stringify').mockImplementation((value, replacer, space) => {
+      if (Object.hasOwn(Object(value), 'conversations')) throw new RangeError('Invalid string length');
+      return stringify(value, replacer, space);
+    });
+    const file = join(directory, writeSpans(spansOf(...good)));
+    let said = '';
+    const stream = { isTTY: false, write: (text: string | Uint8Array) => Boolean((said += String(text))) };
+    expect(await main(['report', file, '--out', '-'], { stdout: stream, stderr: stream })).toBe(2);
+    expect(said).toMatch(/^turnkeeper: .*: there are 7 spans in here, which is more than one page can hold\. .*\n$/u);
+  });
+
+  it.each(['check', 'report'])('progress is gone before %s says what is wrong', async (command) => {
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => (now += 1_000));
     let shown = '';

@@ -1,12 +1,13 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Capture } from '../capture.ts';
-import { check } from '../check.ts';
+import { check, type Finding } from '../check.ts';
 import type { Streams } from '../cli.ts';
 import { modelReport } from '../report/html/model.ts';
 import { writePage } from '../report/html/page.ts';
-import { codeOf } from '../sources/bytes.ts';
+import { codeOf, nameOf } from '../sources/bytes.ts';
 import { captureFiles } from '../sources/capture-files.ts';
+import { InputError } from '../sources/input-error.ts';
 import { chooseRules } from './choose-rules.ts';
 import { readConfiguration } from './configuration.ts';
 import { createProgress } from './progress.ts';
@@ -31,10 +32,7 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   refuseToOverwrite(positionals, out);
   const capture = await read(positionals, stderr);
   const findings = check(capture, { levels });
-  const page = writePage(
-    modelReport(capture, findings),
-    `Conversations: ${positionals.map((file) => basename(file)).join(', ')}`,
-  );
+  const page = pageOf(capture, findings, positionals);
   if (out === '-') {
     stdout.write(page);
     return 0;
@@ -46,6 +44,21 @@ export async function reportCommand(argv: readonly string[], { stdout, stderr }:
   }
   stdout.write(`${out}\n`);
   return 0;
+}
+
+/** A page is one text, and there is a limit to the length of one. */
+function pageOf(capture: Capture, findings: readonly Finding[], files: readonly string[]): string {
+  const title = `Conversations: ${files.map((file) => basename(file)).join(', ')}`;
+  try {
+    return writePage(modelReport(capture, findings), title);
+  } catch (error) {
+    if (!(error instanceof RangeError) || error.message !== 'Invalid string length') throw error;
+    throw new InputError(
+      files.map(nameOf).join(', '),
+      undefined,
+      `there are ${capture.spans.length} spans in here, which is more than one page can hold. Give fewer files, or the lines of some conversations only.`,
+    );
+  }
 }
 
 function refuseToOverwrite(files: readonly string[], out: string): void {

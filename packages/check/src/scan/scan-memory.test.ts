@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { wasmModules, wasmSource } from '../../scripts/wasm.ts';
 import { ScanMemory } from './scan-memory.ts';
+import { walkLines } from './walk-lines.ts';
 
 function marksOf(memory: ScanMemory, text: string, at: number): readonly number[] {
   const end = at + memory.bytes.write(text, at, 'latin1');
@@ -31,6 +32,17 @@ describe('ScanMemory', () => {
     memory.widen();
     expect(memory.bytes.toString('latin1', 0, 16)).toBe('"a" and the rest');
     expect(marksOf(memory, '"b"', 29)).toEqual([29, 31, 32]);
+  });
+
+  it('says where there is no more room for a line', async () => {
+    const file = { name: 'traces.jsonl', content: Buffer.from(`{}\n${' '.repeat(100)}`) };
+    const walk = (most: number) =>
+      walkLines({ file, from: 0, to: Number.POSITIVE_INFINITY }, new ScanMemory(16, false, most), {
+        block: () => {},
+        line: () => {},
+      });
+    await expect(walk(64)).rejects.toThrow('traces.jsonl:2: this line is too large to be read at once. ');
+    await expect(walk(128)).resolves.toBeUndefined();
   });
 
   it.each(wasmModules)('runs what is written in %s.wat', async (name) => {

@@ -4,6 +4,8 @@ import type { SpanStructure } from './span-structure.ts';
 import { specialBytesModule } from './special-bytes.wasm.ts';
 
 const pageSize = 1 << 16;
+/** Bytes. With the places of what is special in them, twice as many would be more than WebAssembly can address. */
+const largest = 1 << 29;
 /** Behind the last byte there is room: some are looked at before it is clear that they are no part of the line. */
 const padding = 32;
 
@@ -30,12 +32,14 @@ export class ScanMemory {
   /** What spans in this memory look like. */
   readonly shapes: SpanShapes = new SpanShapes();
   #size: number;
+  readonly #largest: number;
   #eyes: Eyes = blind;
   readonly #create: (size: number) => Eyes;
 
   /** By default a piece that stays in a processor's own cache while it is looked at. */
-  constructor(size: number = 1 << 18, isPlain: boolean = typeof WebAssembly === 'undefined') {
+  constructor(size: number = 1 << 18, isPlain: boolean = typeof WebAssembly === 'undefined', most: number = largest) {
     this.#size = size;
+    this.#largest = most;
     this.#create = isPlain ? createPlainEyes : createEyes;
     this.#open();
   }
@@ -58,12 +62,14 @@ export class ScanMemory {
     return this.shapes.get(this.#eyes.match(start, end, shapes, shapes + SpanShapes.treeSize));
   }
 
-  /** Makes twice as much room; what was in there stays where it is. */
-  widen(): void {
+  /** Makes twice as much room, and what was in there stays where it is; false where there is no more. */
+  widen(): boolean {
+    if (this.#size * 2 > this.#largest) return false;
     const { bytes } = this;
     this.#size *= 2;
     this.#open();
     bytes.copy(this.bytes);
+    return true;
   }
 
   #open(): void {

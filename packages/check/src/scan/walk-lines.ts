@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type Input, isCompressed, pathOf, readBytes, unreadable } from '../sources/bytes.ts';
+import { type Input, isCompressed, nameOf, pathOf, readBytes, unreadable } from '../sources/bytes.ts';
+import { largeLine } from '../sources/lines.ts';
 import type { ScanMemory } from './scan-memory.ts';
 
 const newline = 0x0a;
@@ -30,7 +31,7 @@ export function isPlain(input: Input): boolean {
 /**
  * Shows the lines of a part of a file, plain or compressed, to a visitor. All are read into one and the same memory.
  *
- * @throws InputError when it cannot be read.
+ * @throws InputError when it cannot be read, and for a line that there is no memory for.
  */
 export async function walkLines(range: FileRange, memory: ScanMemory, visitor: LineVisitor): Promise<void> {
   const cutter = new LineCutter(range, memory, visitor);
@@ -83,16 +84,18 @@ class LineCutter {
   readonly #memory: ScanMemory;
   readonly #visitor: LineVisitor;
   readonly #to: number;
+  readonly #name: string;
   /** Where in the file the memory begins. */
   #base: number;
   #line: number;
   /** Where the memory begins is the end, or the middle, of a line that belongs to the part before. */
   #isBefore: boolean;
 
-  constructor({ from, to, firstLine = 1 }: FileRange, memory: ScanMemory, visitor: LineVisitor) {
+  constructor({ file, from, to, firstLine = 1 }: FileRange, memory: ScanMemory, visitor: LineVisitor) {
     this.#memory = memory;
     this.#visitor = visitor;
     this.#to = to;
+    this.#name = nameOf(file);
     this.#base = Math.max(from - 1, 0);
     this.#line = firstLine;
     this.#isBefore = from > 0;
@@ -125,7 +128,7 @@ class LineCutter {
     bytes.copyWithin(0, start, until);
     this.#base += start;
     this.filled = until - start;
-    if (this.filled === bytes.length) this.#memory.widen();
+    if (this.filled === bytes.length && !this.#memory.widen()) throw largeLine(this.#name, this.#line);
     return this.#base < this.#to;
   }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CapturedSpan } from '../span.ts';
 import { collect, failureOf } from '../testing/collect.ts';
 import { temporaryFolder } from '../testing/folder.ts';
+import { splitLines } from './lines.ts';
 import { readTraces } from './read-traces.ts';
 
 const directory = temporaryFolder();
@@ -135,6 +136,16 @@ describe('OTLP as JSON lines', () => {
   it('reads lines of any length', async () => {
     const [read1] = await read(request({ ...span, name: 'é'.repeat(3_000_000) }));
     expect(read1?.name).toHaveLength(3_000_000);
+  });
+
+  it('says which line is too large to be a text, however it comes', async () => {
+    async function* pieces(...texts: readonly string[]): AsyncIterable<Buffer> {
+      for (const text of texts) yield Buffer.from(text);
+    }
+    const reason = 'FILE:2: this line is too large to be read at once. ';
+    await expect(collect(splitLines(pieces('1234\n12', '345'), 'FILE', 4))).rejects.toThrow(reason);
+    await expect(collect(splitLines(pieces('1234\n12345\n'), 'FILE', 4))).rejects.toThrow(reason);
+    expect(await collect(splitLines(pieces('1234\n12', '34\n', '1'), 'FILE', 4))).toHaveLength(3);
   });
 
   it('names file, line and what to do for everything that it cannot read', async () => {

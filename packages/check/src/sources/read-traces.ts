@@ -51,7 +51,7 @@ function isText(head: Buffer): boolean {
 
 async function* readJson(queue: ByteQueue, file: string, order: () => number): AsyncIterable<Batch> {
   let isEmpty = true;
-  const lines = splitLines(queue.rest())[Symbol.asyncIterator]();
+  const lines = splitLines(queue.rest(), file)[Symbol.asyncIterator]();
   for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
     const { number, text } = next.value;
     if (text.trim() === '') continue;
@@ -118,7 +118,8 @@ export function* captureLine(text: string, file: string, line: number, order: ()
 export async function isJsonLines(file: Input): Promise<boolean> {
   const queue = new ByteQueue(readBytes(file));
   if (isText(await queue.peek(headBytes))) {
-    for await (const { text } of splitLines(queue.rest())) if (text.trim() !== '') return !opensDocument(text);
+    for await (const { text } of splitLines(queue.rest(), nameOf(file)))
+      if (text.trim() !== '') return !opensDocument(text);
   }
   await queue.close();
   return false;

@@ -11,6 +11,7 @@ const modules = ['elements', 'rows', 'row-view', 'details-view', 'list-view', 'v
  * its own. What comes from traces is in it as JSON, and is only ever shown as text.
  */
 export function writePage(model: ReportModel, title: string): string {
+  const json = escapeJson(JSON.stringify(model));
   const script = joinModules();
   const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
@@ -26,7 +27,7 @@ export function writePage(model: ReportModel, title: string): string {
 <body>
 <noscript>This report needs JavaScript. It loads nothing and sends nothing.</noscript>
 <div id="app"></div>
-<script type="application/json" id="model">${escapeJson(JSON.stringify(model))}</script>
+<script type="application/json" id="model">${json}</script>
 <script>${script}</script>
 </body>
 </html>
