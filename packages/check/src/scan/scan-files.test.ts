@@ -216,6 +216,17 @@ describe('scanFiles', () => {
     }
   });
 
+  it('refuses a line that is not JSON as reading everything does, the first one and others', async () => {
+    const good = toOtlpLines(spansOf(turn('a')));
+    for (const text of [`\n{"resourceSpans\n${good}`, `${good}\n{"resourceSpans\n${good}`, good.slice(0, -9)]) {
+      const file = write(text);
+      const refusal = await outcome(read([file]));
+      expect(refusal).toContain('this line is not JSON');
+      expect(await outcome(scan([file]))).toBe(refusal);
+      expect(await outcome(scan([file], { workers: 2, start: startHere }))).toBe(refusal);
+    }
+  });
+
   it('refuses an attribute that goes too deep as reading everything does', async () => {
     const deep = '{"arrayValue":{"values":['.repeat(20_000) + ']}}'.repeat(20_000);
     const line = toOtlpLines(spansOf(turn('a'))).replace('{"stringValue":"a"}', deep);

@@ -44,7 +44,9 @@ export async function scanRange(
         isEmpty = false;
         return;
       }
-      for (const batch of captureLine(textOf(memory.bytes, start, end, line, range), name, line, () => screen.seen)) {
+      const text = textOf(memory.bytes, start, end, line, range);
+      const isFirst = isEmpty && range.from === 0;
+      for (const batch of captureLine(text, name, line, () => screen.seen, isFirst)) {
         isEmpty = false;
         for (const span of batch.spans) screen.span(span);
         for (const log of batch.logs) logs.push(log);

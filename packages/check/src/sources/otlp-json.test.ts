@@ -152,9 +152,16 @@ describe('OTLP as JSON lines', () => {
     expect(await failure(request(span), '{"resourceSpans": [')).toMatchInlineSnapshot(
       `"FILE:2: this line is not JSON. Was the file cut off while it was written? Remove the line, or export again."`,
     );
-    expect(await failure('hello')).toMatchInlineSnapshot(
-      `"FILE:1: this line is not JSON. Was the file cut off while it was written? Remove the line, or export again."`,
+    expect(await failure('', 'hello', '{}')).toMatchInlineSnapshot(
+      `"FILE:2: this line is not JSON, and there is none before it. Was the file cut off, or is it something else, such as what a console exporter prints? Give OTLP, as the file exporter of an OpenTelemetry collector writes it."`,
     );
+    expect(await failure('{', '  resource: {},', '}')).toMatchInlineSnapshot(
+      `"FILE:1: what begins here is not one whole JSON document. Was it cut off, or is it something else, such as what a console exporter prints? Of several documents each needs a line of its own, as jq -c writes them."`,
+    );
+    expect(await failure('{', '  "resourceSpans": [', '')).toContain(
+      'FILE:1: what begins here is not one whole JSON document.',
+    );
+    expect(await failure('{', '}', '{', '}')).toContain('FILE:1: what begins here is not one whole JSON document.');
     expect(await failure('[1, 2]')).toMatchInlineSnapshot(
       `"FILE:1: this is JSON, but not OTLP: it is no object. Each line must be an ExportTraceServiceRequest, as the file exporter of an OpenTelemetry collector writes it."`,
     );

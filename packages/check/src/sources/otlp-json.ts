@@ -25,7 +25,7 @@ export function isOtlpRequest(request: JsonRecord): boolean {
 /**
  * What an export request of OTLP holds, read from JSON; `order` is the position of its first span in the whole input.
  *
- * @throws InputError for a span without ids, NestingError for an attribute that goes too deep.
+ * @throws InputError for a span without ids or with times that are none, NestingError for an attribute that goes too deep.
  */
 export function captureOtlpRequest(request: JsonRecord, place: Place, order: number): Batch {
   const spans: CapturedSpan[] = [];
@@ -105,8 +105,8 @@ function captureSpan(span: JsonRecord, resource: Attributes, place: Place, order
     parentIsRemote: (flags & hasIsRemote) === 0 ? undefined : (flags & isRemote) !== 0,
     name: stringOf(span['name']) ?? '',
     kind: enumOf(span['kind'], kinds, kindNames) ?? 'unspecified',
-    start: nanoseconds(span['startTimeUnixNano']),
-    end: nanoseconds(span['endTimeUnixNano']),
+    start: timeOf(span, 'startTimeUnixNano', place),
+    end: timeOf(span, 'endTimeUnixNano', place),
     status: enumOf(status['code'], statuses, statusNames) ?? 'unset',
     statusMessage: stringOf(status['message']),
     attributes: attributesOf(span['attributes']),
@@ -167,9 +167,27 @@ function plainOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? undefined : value;
 }
 
+/** When a span began or ended; 0 where it does not say. */
+function timeOf(span: JsonRecord, name: string, place: Place): bigint {
+  const time = span[name];
+  if (time === undefined || time === null || time === '') return 0n;
+  const known = parseTime(time);
+  if (known !== undefined) return known;
+  throw new InputError(
+    place.file,
+    place.line,
+    `a span has no valid ${name}, so nothing can be said of its order. Times are nanoseconds since the epoch, as digits.`,
+  );
+}
+
 function nanoseconds(time: unknown): bigint {
+  return parseTime(time) ?? 0n;
+}
+
+function parseTime(time: unknown): bigint | undefined {
   if (typeof time === 'string' && /^\d+$/u.test(time)) return BigInt(time);
-  return typeof time === 'number' && Number.isSafeInteger(Math.trunc(time / 1e6)) ? BigInt(Math.trunc(time)) : 0n;
+  const isTime = typeof time === 'number' && time >= 0 && Number.isSafeInteger(Math.trunc(time / 1e6));
+  return isTime ? BigInt(Math.trunc(time)) : undefined;
 }
 
 function enumOf<T>(value: unknown, members: readonly T[], names: readonly string[]): T | undefined {

@@ -92,15 +92,23 @@ it('takes a list or a map where a text or a number belongs for none', async () =
   });
 });
 
+it.each(['soon', '-1', -1, 1e300, {}, '1700000000.5'])('refuses %j for a time', async (time) => {
+  for (const name of ['startTimeUnixNano', 'endTimeUnixNano'])
+    await expect(read(request({ ...ids, [name]: time }))).rejects.toThrow(
+      `:1: a span has no valid ${name}, so nothing can be said of its order. Times are nanoseconds since the epoch, as digits.`,
+    );
+});
+
 it('takes what it does not know for what is not said: a time, a kind, a status, a link to nowhere', async () => {
   const span = {
     ...ids,
-    startTimeUnixNano: 'soon',
     endTimeUnixNano: 5.5,
     kind: 9,
+    events: [{ timeUnixNano: 'soon' }],
     status: { code: 9 },
     links: [{ traceId: ids.traceId }, { spanId: ids.spanId }, ids],
   };
   const { spans } = await read(request(span));
   expect(spans).toMatchObject([{ start: 0n, end: 5n, kind: 'unspecified', status: 'unset', links: [ids] }]);
+  expect(spans[0]?.events).toMatchObject([{ time: 0n }]);
 });

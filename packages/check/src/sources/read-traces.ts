@@ -67,8 +67,8 @@ async function* readJson(queue: ByteQueue, file: string, order: () => number): A
       yield* captureDocument(parts.join('\n'), file, number, order);
       return;
     }
+    if (value === undefined) throw isEmpty ? brokenBeginning(text, file, number) : brokenLine(file, number);
     isEmpty = false;
-    if (value === undefined) throw brokenLine(file, number);
     yield* captureValue(value.parsed, file, number, order);
   }
   if (isEmpty) throw emptyFile(file);
@@ -98,7 +98,7 @@ function parse(text: string): { readonly parsed: unknown } | undefined {
 
 function* captureDocument(text: string, file: string, line: number, order: () => number): Iterable<Batch> {
   const value = parse(text);
-  if (value === undefined) throw brokenLine(file, line);
+  if (value === undefined) throw brokenDocument(file, line);
   yield* captureValue(value.parsed, file, undefined, order);
 }
 
@@ -107,10 +107,16 @@ function* captureDocument(text: string, file: string, line: number, order: () =>
  *
  * @throws InputError for a line that is neither OTLP nor Copilot's.
  */
-export function* captureLine(text: string, file: string, line: number, order: () => number): Iterable<Batch> {
+export function* captureLine(
+  text: string,
+  file: string,
+  line: number,
+  order: () => number,
+  isFirst = false,
+): Iterable<Batch> {
   if (text.trim() === '') return;
   const value = parse(text);
-  if (value === undefined) throw brokenLine(file, line);
+  if (value === undefined) throw isFirst ? brokenBeginning(text, file, line) : brokenLine(file, line);
   yield* captureValue(value.parsed, file, line, order);
 }
 
@@ -178,6 +184,24 @@ function brokenLine(file: string, line: number): InputError {
     file,
     line,
     'this line is not JSON. Was the file cut off while it was written? Remove the line, or export again.',
+  );
+}
+
+/** Nothing in the file could be read so far: it need not be one that was meant. */
+function brokenBeginning(text: string, file: string, line: number): InputError {
+  if (opensDocument(text)) return brokenDocument(file, line);
+  return new InputError(
+    file,
+    line,
+    'this line is not JSON, and there is none before it. Was the file cut off, or is it something else, such as what a console exporter prints? Give OTLP, as the file exporter of an OpenTelemetry collector writes it.',
+  );
+}
+
+function brokenDocument(file: string, line: number): InputError {
+  return new InputError(
+    file,
+    line,
+    'what begins here is not one whole JSON document. Was it cut off, or is it something else, such as what a console exporter prints? Of several documents each needs a line of its own, as jq -c writes them.',
   );
 }
 
