@@ -159,7 +159,9 @@ function valueOf(value: unknown, depth: number): unknown {
     return recordsOf(recordOf(any['arrayValue'])['values']).map((inner) => valueOf(inner, depth + 1));
   }
   if ('kvlistValue' in any) return attributesOf(recordOf(any['kvlistValue'])['values'], depth + 1);
-  return any['bytesValue'];
+  const bytes = stringOf(any['bytesValue']);
+  // Whatever letters and padding it was written with.
+  return bytes === undefined ? undefined : Buffer.from(bytes, 'base64').toString('base64');
 }
 
 /** The value unless it is a list or a map, which has no place here and may go as deep as it likes. */

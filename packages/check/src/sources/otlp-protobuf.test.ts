@@ -45,7 +45,8 @@ describe('a span in protobuf', () => {
         attribute('large', number(3, 2n ** 53n)),
         attribute('ratio', Buffer.concat([tag(4, 1), half])),
         attribute('flag', number(2, 1n)),
-        attribute('bytes', message(7, Buffer.from([0, 255]))),
+        attribute('bytes', message(7, Buffer.from([0, 255, 254]))),
+        attribute('map', message(6, message(1, text(1, '__proto__'), message(2, text(1, 'p'))))),
       ),
     );
     expect({ ...read1?.attributes }).toEqual({
@@ -53,8 +54,11 @@ describe('a span in protobuf', () => {
       large: 2 ** 53,
       ratio: 0.5,
       flag: true,
-      bytes: '00ff',
+      bytes: 'AP/+',
+      map: JSON.parse('{"__proto__":"p"}'),
     });
+    // As those of JSON are, for whoever compares them.
+    expect(Object.getPrototypeOf(read1?.attributes['map'])).toBe(Object.prototype);
   });
 
   it('of a kind and a status that nobody knows is of none', () => {

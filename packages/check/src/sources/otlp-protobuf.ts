@@ -160,8 +160,8 @@ function decodeValue(message: ProtobufReader, depth: number): unknown {
     else if (field === 3) value = message.integer();
     else if (field === 4) value = message.double();
     else if (field === 5) value = decodeList(message.message(), depth + 1);
-    else if (field === 6) value = decodeAttributes(message.message(), 1, depth + 1);
-    else if (field === 7) value = message.hexadecimal();
+    else if (field === 6) value = { ...decodeAttributes(message.message(), 1, depth + 1) };
+    else if (field === 7) value = message.base64();
     else message.skip();
   }
   return value;

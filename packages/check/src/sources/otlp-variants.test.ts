@@ -72,10 +72,12 @@ it('reads numbers that JSON has no way to write, and bytes', async () => {
   const attributes = [
     attribute('none', { doubleValue: 'NaN' }),
     attribute('all', { doubleValue: 'Infinity' }),
-    attribute('bytes', { bytesValue: 'AAE=' }),
+    attribute('bytes', { bytesValue: 'AP/+AA==' }),
+    attribute('url', { bytesValue: 'AP_-AA' }),
+    attribute('no bytes', { bytesValue: 5 }),
   ];
   const { spans } = await read(request({ ...ids, attributes }));
-  expect({ ...spans[0]?.attributes }).toEqual({ none: Number.NaN, all: Infinity, bytes: 'AAE=' });
+  expect({ ...spans[0]?.attributes }).toEqual({ none: Number.NaN, all: Infinity, bytes: 'AP/+AA==', url: 'AP/+AA==' });
 });
 
 it('takes a list or a map where a text or a number belongs for none', async () => {

@@ -51,6 +51,13 @@ export class ProtobufReader {
     return this.#bytes.toString('hex', this.#position - length, this.#position);
   }
 
+  /** The field as bytes, written as OTLP's JSON has them. */
+  base64(): string {
+    const length = this.#length();
+    this.#position += length;
+    return this.#bytes.toString('base64', this.#position - length, this.#position);
+  }
+
   /** The field as an unsigned number: an enumeration, a flag, a length. */
   unsigned(): number {
     this.#expect(0);
