@@ -120,6 +120,23 @@ describe('check', () => {
     expect(check(captureRecords({ spans: [...spans, ...spans] }))).toEqual([]);
   });
 
+  it('believes the same one of copies that differ, in whatever order they come', () => {
+    const [span] = spansOf(other('GET'));
+    const copies = [
+      span!,
+      { ...span!, attributes: { 'session.id': 'a' } },
+      { ...span!, attributes: { 'session.id': 'b' } },
+      { ...span!, attributes: { 'session.id': 'a' }, end: span!.end + 1n },
+    ];
+    for (const at of copies.keys()) {
+      const spans = [...copies.slice(at), ...copies.slice(0, at)];
+      expect(captureRecords({ spans }).spans).toEqual([copies[3]]);
+      expect(captureRecords({ spans: spans.slice(0, -1).toReversed() }).spans).toEqual(
+        captureRecords({ spans: spans.slice(0, -1) }).spans,
+      );
+    }
+  });
+
   it('ends on parents that form a ring', () => {
     const [first, second] = spansOf([other('a', { engine: 'pi', session: 's' }), other('b')]);
     const ring = [

@@ -11,6 +11,7 @@ import {
 } from '@turnkeeper/instrumentation/semconv';
 import type { Batch, CapturedLog, CapturedMetric } from './signals.ts';
 import { byStart, type CapturedSpan, sessionOf, type SpanEvent, textOf } from './span.ts';
+import { preferCopy } from './span-copies.ts';
 
 /** One run of an engine: its root span and everything below it, down to the roots of the runs that it encloses. */
 export interface Run {
@@ -72,12 +73,16 @@ interface Membership {
   readonly depth: number;
 }
 
-/** Works the index of some records out. A span that is there twice, as after a repeated export, counts once. */
+/**
+ * Works the index of some records out. A span that is there twice, as after a repeated export, counts once; of copies that
+ * differ it is the same one in whatever order they come.
+ */
 export function indexRecords({ spans: input = [], logs = [], metrics = [] }: Partial<Batch>): SpanIndex {
   const byId = new Map<string, CapturedSpan>();
   for (const span of input) {
     const key = keyOf(span.traceId, span.spanId);
-    if (!byId.has(key)) byId.set(key, span);
+    const known = byId.get(key);
+    byId.set(key, known === undefined ? span : preferCopy(known, span));
   }
   const parentOf = (span: CapturedSpan): CapturedSpan | undefined =>
     span.parentSpanId === undefined ? undefined : byId.get(keyOf(span.traceId, span.parentSpanId));

@@ -205,6 +205,18 @@ describe('scanFiles', () => {
     expect(await scan([file], { workers: 1, start: startHere })).toEqual(await read([file]));
   });
 
+  it('counts what reading everything counts where copies of a span differ, in whatever order', async () => {
+    const [first, ...rest] = spansOf(other('GET'), turn('conv-42'));
+    const copies = [first!, ...['a', 'b'].map((id) => ({ ...first!, attributes: { 'session.id': id } }))];
+    for (const spans of [copies, copies.toReversed()]) {
+      const file = write(toOtlpLines([...spans, ...rest]));
+      const whole = await read([file]);
+      expect(whole[0]).toMatchObject({ spans: 3, sessions: 2 });
+      expect(await scan([file])).toEqual(whole);
+      expect(await scan([file], { workers: 1, start: startHere })).toEqual(whole);
+    }
+  });
+
   it('takes more log events than a call takes arguments, in one line and in many', async () => {
     const lineOf = (amount: number): string =>
       JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: Array.from({ length: amount }, () => ({})) }] }] });

@@ -77,7 +77,8 @@ export async function scanFiles(
     summary: {
       spans: rest.spans + suspects.index.spans.length,
       traces: screen.traces.size,
-      sessions: screen.sessions.size,
+      // Of copies of a span that differ only the rules know which one counts.
+      sessions: screen.countSessionsWithout(wanted) + suspects.index.sessions.size,
       turns: rest.turns + turnsOf(suspects.index.runs).length,
     },
   };

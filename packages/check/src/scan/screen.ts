@@ -157,6 +157,14 @@ export class Screen {
     return wholeTraces;
   }
 
+  /** How many sessions are in all traces but these, which have to be complete. */
+  countSessionsWithout(traces: ReadonlySet<number>): number {
+    const { words, end } = this.#members;
+    const sessions = new Set<number>();
+    for (let at = 0; at < end; at += 2) if (!traces.has(words[at] ?? 0)) sessions.add(words[at + 1] ?? 0);
+    return sessions.size;
+  }
+
   /** Everything that a screen of the whole input has to know of this one, which is of no use any more. */
   toPart(): ScreenPart {
     this.#sweep(this.#patience / haste);
