@@ -64,6 +64,7 @@ const changes: readonly Change[] = [
   (span) => ({ ...span, resource: Object.fromEntries(Object.entries(span.resource).toReversed()) }),
   (span, choice) => ({ ...span, resource: { 'service.name': choice % 2 === 0 ? 'stock' : 'shop' } }),
   (span, choice, all) => ({ ...span, name: `${span.name} ${idOf(choice, all) ?? ''}` }),
+  (span, choice, all) => set('mcp.method.name', () => 'tools/call')({ ...span, name: 'tools/call add' }, choice, all),
   (span, choice, all) => {
     const { traceId = '', spanId = '' } = pick(all, choice) ?? {};
     return { ...span, links: [{ traceId, spanId, attributes: { 'turnkeeper.link.kind': 'previous_turn' } }] };
