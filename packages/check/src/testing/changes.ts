@@ -82,9 +82,19 @@ const changes: readonly Change[] = [
   ofEvents('gen_ai.prompt.0.content', () => 'hello'),
 ];
 
+/** Makes a span a copy of another one that differs from it. */
+export const asCopy: Change = (span, choice, all) => {
+  const { traceId, spanId } = pick(all, choice) ?? span;
+  return { ...span, traceId, spanId };
+};
+
 /** Some of these spans, in any order, with up to so many changes that rules ask about. */
-export function changedSpans(spans: readonly CapturedSpan[], most: number): fc.Arbitrary<readonly CapturedSpan[]> {
-  const change = fc.tuple(fc.nat(), fc.constantFrom(...changes), fc.nat(1_000));
+export function changedSpans(
+  spans: readonly CapturedSpan[],
+  most: number,
+  more: readonly Change[] = [],
+): fc.Arbitrary<readonly CapturedSpan[]> {
+  const change = fc.tuple(fc.nat(), fc.constantFrom(...changes, ...more), fc.nat(1_000));
   return fc
     .tuple(fc.shuffledSubarray([...spans], { minLength: 1 }), fc.array(change, { maxLength: most }))
     .map(([some, chosen]) => {
