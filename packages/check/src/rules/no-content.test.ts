@@ -34,6 +34,5 @@ describe('no-content', () => {
     const attributes = { 'gen_ai.output.type': 'json', 'gen_ai.prompt_name': 'greeting', 'gen_ai.tool.call.id': 'c1' };
     const template = { 'gen_ai.prompt.name': 'greeting' };
     expect(judge(rule, turn('a', {}, [chat({ attributes }), chat({ attributes: template })]))).toEqual([]);
-
   });
 });

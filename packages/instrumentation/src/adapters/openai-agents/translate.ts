@@ -10,7 +10,7 @@ interface OpenAIRun {
   agentCall: CallId | undefined;
   agents: number;
   /** The steps that are runs of their own, and go on. */
-  readonly nested: Set<CallId>;
+  nested?: Set<CallId>;
   /** The id is still to come, and if it does not, this is what there is. */
   isSessionLate: boolean;
   readonly group: string | undefined;
@@ -45,7 +45,6 @@ function begin(native: Extract<OpenAIAgentsNative, { kind: 'called' }>, state: O
     agent,
     agentCall: undefined,
     agents: 0,
-    nested: new Set<CallId>(),
     isSessionLate,
     group,
   });
@@ -109,12 +108,12 @@ function translateOpen(
     case 'step': {
       const { call, step, name } = native;
       const isNested = step === 'run';
-      if (isNested) open.nested.add(call);
+      if (isNested) (open.nested ??= new Set()).add(call);
       const within = native.within ?? (isNested ? open.agentCall : undefined);
       return [{ type: 'step.start', run, call, within, step, name }];
     }
     case 'step-end':
-      open.nested.delete(native.call);
+      open.nested?.delete(native.call);
       return [
         { type: 'step.end', run, call: native.call, outcome: native.outcome },
         ...bind(run, open, native.session),
@@ -155,7 +154,7 @@ function end(
   return [
     ...bind(run, open, native.session ?? open.group),
     // A run that nobody waits for, as in a listener, has not failed.
-    ...[...open.nested].map((call) => ({ type: 'step.end', run, call, outcome }) as const),
+    ...(open.nested ? Array.from(open.nested, (call) => ({ type: 'step.end', run, call, outcome }) as const) : NOTHING),
     ...leave(run, open, outcome),
     ...(native.waits ? [{ type: 'run.wait', run, reason: 'approval' } as const] : NOTHING),
     { type: 'run.end', run, outcome, output: () => output },
