@@ -58,8 +58,8 @@ const lines = {
 beforeEach(() => void context.setGlobalContextManager(new AsyncLocalStorageContextManager()));
 afterEach(() => context.disable());
 
-describe.each(Object.entries(lines))('on SDK %s', (name, open) => {
-  const isBeside = name.includes('beside');
+describe.each(Object.entries(lines))('on SDK %s', (line, open) => {
+  const isBeside = line.includes('beside');
 
   test('puts the session’s id back that another instrumentation wrote over, and keeps the other value', () => {
     const { tracer, capture } = open();
