@@ -7,6 +7,7 @@ import {
   DEPRECATED_ATTR_GEN_AI_COMPLETION,
   DEPRECATED_ATTR_GEN_AI_PROMPT,
 } from '@turnkeeper/instrumentation/semconv';
+import { ATTR_GEN_AI_PROMPT_NAME } from '../mcp.ts';
 import { eventNameOf } from '../message-events.ts';
 import { quote, type Rule } from '../rule.ts';
 import type { Attributes } from '../span.ts';
@@ -22,8 +23,6 @@ const names = [
 ];
 
 const exact: ReadonlySet<string> = new Set(names);
-/** The name of a template, as calls over MCP carry it, is no content. */
-const templateName = 'gen_ai.prompt.name';
 const shortest = Math.min(...names.map((name) => name.length));
 
 /** What people wrote and models answered stays out of traces, unless somebody wants it there. */
@@ -52,7 +51,7 @@ export const noContent: Rule = {
 function contentOf(attributes: Attributes): readonly string[] {
   const found = Object.keys(attributes).flatMap((key) => {
     if (exact.has(key)) return [key];
-    return key.length > shortest && key !== templateName
+    return key.length > shortest && key !== ATTR_GEN_AI_PROMPT_NAME
       ? names.filter((name) => key.startsWith(name) && key[name.length] === '.')
       : [];
   });

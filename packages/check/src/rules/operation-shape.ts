@@ -12,6 +12,7 @@ import {
   OPERATION_INVOKE_AGENT,
   OPERATION_INVOKE_WORKFLOW,
 } from '@turnkeeper/instrumentation/semconv';
+import { ATTR_MCP_METHOD_NAME } from '../mcp.ts';
 import { quote, type Rule, type Violation } from '../rule.ts';
 import { type CapturedSpan, type SpanKind, textOf } from '../span.ts';
 import type { SpanIndex } from '../span-index.ts';
@@ -23,8 +24,6 @@ interface Shape {
   readonly required: readonly string[];
 }
 
-// Of a convention of its own: https://github.com/open-telemetry/semantic-conventions-genai, mcp.md.
-const ATTR_MCP_METHOD_NAME = 'mcp.method.name';
 const kindsOfMcp: readonly SpanKind[] = ['client', 'server'];
 
 const shapes: ReadonlyMap<string, Shape> = new Map([
@@ -82,12 +81,12 @@ function* judgeUnnamed(index: SpanIndex, span: CapturedSpan): Iterable<Violation
 }
 
 function* judgeShape(span: CapturedSpan, operation: string, shape: Shape): Iterable<Violation> {
-  if (isNamedAfterMcp(span)) {
+  const subject = textOf(span.attributes, shape.subject);
+  const name = subject === undefined ? operation : `${operation} ${subject}`;
+  if (span.name !== name && isNamedAfterMcp(span)) {
     yield* judgeKind(span, 'a call over MCP', kindsOfMcp);
     return;
   }
-  const subject = textOf(span.attributes, shape.subject);
-  const name = subject === undefined ? operation : `${operation} ${subject}`;
   if (span.name !== name) {
     yield { at: span, what: `Span ${quote(span.name)} of operation ${operation} should have the name ${quote(name)}.` };
   }

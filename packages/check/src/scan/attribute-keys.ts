@@ -1,3 +1,4 @@
+import { ATTR_GEN_AI_PROMPT_NAME } from '../mcp.ts';
 import { counted, kept, NameIndex, remarkable } from './names.ts';
 
 /** A key that no rule asks for. */
@@ -6,6 +7,8 @@ const ignored = -1;
 export const numbered = -2;
 
 const names = new NameIndex([...kept, ...counted, ...remarkable]);
+/** These look as if they numbered something remarkable. */
+const harmless = new NameIndex([ATTR_GEN_AI_PROMPT_NAME]);
 const prefixes = remarkable.map((name) => Buffer.from(`${name}.`));
 
 // What is remembered of a key: its length, its number, its last eight bytes, and those before, eight at a time.
@@ -48,6 +51,7 @@ export class AttributeKeys {
 function lookUp(bytes: Uint8Array, start: number, end: number): number {
   const number = names.find(bytes, start, end);
   if (number !== -1) return number;
+  if (harmless.find(bytes, start, end) !== -1) return ignored;
   const isNumbered = prefixes.some(
     (prefix) => start + prefix.length <= end && prefix.every((byte, at) => bytes[start + at] === byte),
   );

@@ -32,6 +32,7 @@ import {
   DEPRECATED_ATTR_GEN_AI_USAGE_COMPLETION_TOKENS,
   DEPRECATED_ATTR_GEN_AI_USAGE_PROMPT_TOKENS,
 } from '@turnkeeper/instrumentation/semconv';
+import { ATTR_MCP_METHOD_NAME } from '../mcp.ts';
 
 /** The attributes of which a scan keeps the value. Their order gives them their numbers. */
 export const kept: readonly string[] = [
@@ -50,6 +51,7 @@ export const kept: readonly string[] = [
   ATTR_SERVER_ADDRESS,
   ATTR_TURNKEEPER_SESSION_SOURCE,
   ATTR_TURNKEEPER_LINK_KIND,
+  ATTR_MCP_METHOD_NAME,
 ];
 
 /** Where a kept attribute stands in the list. */

@@ -77,8 +77,15 @@ describe('scanFiles', () => {
   });
 
   it('reads back what is wrong and no more', async () => {
+    const called = {
+      'mcp.method.name': 'tools/call',
+      'gen_ai.tool.name': 'add',
+      'gen_ai.operation.name': 'execute_tool',
+      'gen_ai.prompt.name': 'greeting',
+    };
+    const overMcp = other('tools/call add', { kind: 'client', attributes: called });
     const good = Array.from({ length: 50 }, (_, number) =>
-      turn(`good-${number}`, {}, [chat(), tool({}, [other('GET')])]),
+      turn(`good-${number}`, {}, [chat(), tool({}, [number % 2 === 0 ? other('GET') : overMcp])]),
     );
     const bad = [turn('bad', { label: '1' }, [tool({ session: null })]), turn('bad', { links: ['1'] })];
     const { suspects, summary } = await scanFiles([write(toOtlpLines(spansOf(...good, ...bad)))]);

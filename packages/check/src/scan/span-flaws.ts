@@ -12,6 +12,7 @@ import {
   OPERATION_INVOKE_AGENT,
   OPERATION_INVOKE_WORKFLOW,
 } from '@turnkeeper/instrumentation/semconv';
+import { ATTR_MCP_METHOD_NAME } from '../mcp.ts';
 import { NameIndex, numberOf } from './names.ts';
 import { isSame, type Pattern, patternOf, standsAt } from './pattern.ts';
 import { place } from './places.ts';
@@ -25,6 +26,7 @@ const errorType = numberOf(ATTR_ERROR_TYPE);
 const serverAddress = numberOf(ATTR_SERVER_ADDRESS);
 const agentName = numberOf(ATTR_GEN_AI_AGENT_NAME);
 const workflowName = numberOf(ATTR_GEN_AI_WORKFLOW_NAME);
+const mcpMethod = numberOf(ATTR_MCP_METHOD_NAME);
 
 /** Operations by their numbers. */
 export const operations = {
@@ -50,6 +52,7 @@ const subjects = [requestModel, agentName, workflowName, toolName, agentName];
 
 // OTLP's numbers of span kinds and status codes.
 const internal = 1;
+const server = 2;
 const client = 3;
 const failed = 2;
 
@@ -64,8 +67,9 @@ export function isFlawed(fields: SpanFields): boolean {
   if (!hasOperation && !isGenerated && (structure.present & telling) === 0 && !fields.hasCounts())
     return hasBadId(fields) || isNamed(fields, session);
   const isRun = fields.has(engine);
-  if (operation !== operations.none && isMisshapen(fields)) return true;
-  if (!hasOperation && !isRun && (fields.has(requestModel) || fields.has(toolName))) return true;
+  if (operation !== operations.none && isMisshapen(fields) && !isCallOverMcp(fields)) return true;
+  const isUnnamed = !hasOperation && !isRun && (fields.has(requestModel) || fields.has(toolName));
+  if (isUnnamed && !isCallOverMcp(fields)) return true;
   if ((hasOperation || isRun) && (status === failed) !== fields.has(errorType)) return true;
   if (isRun && (structure.runStarts !== 1 || !fields.has(session) || !agrees(fields))) return true;
   const isConversation =
@@ -92,6 +96,18 @@ function isMisshapen(fields: SpanFields): boolean {
   if (operation === operations.invokeWorkflow) return kind !== internal;
   if (operation === operations.createAgent) return kind !== client;
   return (kind !== internal && (kind !== client || !fields.has(serverAddress))) || !fields.has(provider);
+}
+
+/** Whether a span has the name and the kind of a call over MCP: the method, and mostly what it is about. */
+function isCallOverMcp(fields: SpanFields): boolean {
+  const { kind } = fields.structure;
+  if (!fields.has(mcpMethod) || (kind !== client && kind !== server)) return false;
+  const start = fields.startOf(place.name);
+  const method = fields.startOf(mcpMethod);
+  const length = fields.endOf(mcpMethod) - method;
+  const rest = fields.endOf(place.name) - start - length;
+  if (rest < 0 || !isSame(fields.view, start, method, length)) return false;
+  return rest === 0 || fields.bytes[start + length] === 0x20;
 }
 
 function isWellNamed(fields: SpanFields, word: Pattern | undefined, subject: number): boolean {

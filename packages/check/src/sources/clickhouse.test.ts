@@ -55,12 +55,14 @@ describe.skipIf(chdb === undefined)('a ClickHouse table', { timeout: 240_000 }, 
   });
 
   it('reads back what is wrong and no more', async () => {
-    const good = Array.from({ length: 50 }, (_, number) => turn(`good-${number}`));
+    const called = { 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': 'add', 'gen_ai.prompt.name': 'greeting' };
+    const overMcp = other('tools/call add', { kind: 'client', attributes: called });
+    const good = Array.from({ length: 50 }, (_, number) => turn(`good-${number}`, {}, [chat(), tool({}, [overMcp])]));
     fill(spansOf(turn('bad', { label: '1' }, [tool({ session: null })]), ...good, turn('bad', { links: ['1'] })));
     const { suspects, summary } = await captureClickHouse(query);
     expect([...suspects.index.sessions.keys()]).toEqual(['bad']);
     expect(suspects.spans).toHaveLength(4);
-    expect(summary).toEqual({ spans: 104, traces: 52, sessions: 51, turns: 52 });
+    expect(summary).toEqual({ spans: 204, traces: 52, sessions: 51, turns: 52 });
   });
 
   it('asks for more conversations than a query has room for, whatever their ids', async () => {

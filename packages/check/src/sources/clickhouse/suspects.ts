@@ -40,6 +40,7 @@ import {
   OPERATION_INVOKE_WORKFLOW,
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
+import { ATTR_GEN_AI_PROMPT_NAME, ATTR_MCP_METHOD_NAME } from '../../mcp.ts';
 import { attribute, list, literal } from './sql.ts';
 import { lookUp, trees } from './trees.ts';
 
@@ -101,21 +102,24 @@ function saidAtStart(name: string): string {
   return `arrayFirst((attributes, event) -> event = ${literal(EVENT_RUN_START)}, Events.Attributes, Events.Name)[${literal(name)}]`;
 }
 
+const mcpMethod = attribute(ATTR_MCP_METHOD_NAME);
+const isCallOverMcp = `(${mcpMethod} != '' AND kind IN ('client', 'server') AND (SpanName = ${mcpMethod} OR startsWith(SpanName, concat(${mcpMethod}, ' '))))`;
+
 /** What a span can be suspected of by itself. Rather too often than not often enough: the rules have the last word. */
 function flaws(from: string): readonly string[] {
   const wellFormed = ids.map(
     (id) =>
       `mapContains(SpanAttributes, ${literal(id)}) AND NOT match(${attribute(id)}, '^[\\\\x21-\\\\x7e]([\\\\x20-\\\\x7e]{0,126}[\\\\x21-\\\\x7e])?$')`,
   );
-  const isUnwanted = `match(key, ${literal(`^(?:${unwanted.map((name) => name.replaceAll('.', '\\.')).join('|')})(?:\\.|$)`)})`;
+  const isUnwanted = `key != ${literal(ATTR_GEN_AI_PROMPT_NAME)} AND match(key, ${literal(`^(?:${unwanted.map((name) => name.replaceAll('.', '\\.')).join('|')})(?:\\.|$)`)})`;
   return [
     // operation-shape
     `${isOperation(OPERATION_CHAT)} AND (${isNotNamed(ATTR_GEN_AI_REQUEST_MODEL)} OR kind NOT IN ('client', 'internal') OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '')`,
     `${isOperation(OPERATION_INVOKE_AGENT)} AND (${isNotNamed(ATTR_GEN_AI_AGENT_NAME)} OR kind NOT IN ('internal', 'client') OR ${attribute(ATTR_GEN_AI_PROVIDER_NAME)} = '' OR (kind = 'client' AND ${attribute(ATTR_SERVER_ADDRESS)} = ''))`,
-    `${isOperation(OPERATION_EXECUTE_TOOL)} AND (${isNotNamed(ATTR_GEN_AI_TOOL_NAME)} OR kind != 'internal' OR ${attribute(ATTR_GEN_AI_TOOL_NAME)} = '')`,
+    `${isOperation(OPERATION_EXECUTE_TOOL)} AND NOT ${isCallOverMcp} AND (${isNotNamed(ATTR_GEN_AI_TOOL_NAME)} OR kind != 'internal' OR ${attribute(ATTR_GEN_AI_TOOL_NAME)} = '')`,
     `${isOperation(OPERATION_INVOKE_WORKFLOW)} AND (${isNotNamed(ATTR_GEN_AI_WORKFLOW_NAME)} OR kind != 'internal')`,
     `${isOperation(OPERATION_CREATE_AGENT)} AND (${isNotNamed(ATTR_GEN_AI_AGENT_NAME)} OR kind != 'client')`,
-    `operation = '' AND engine = '' AND (${attribute(ATTR_GEN_AI_REQUEST_MODEL)} != '' OR ${attribute(ATTR_GEN_AI_TOOL_NAME)} != '')`,
+    `operation = '' AND engine = '' AND NOT ${isCallOverMcp} AND (${attribute(ATTR_GEN_AI_REQUEST_MODEL)} != '' OR ${attribute(ATTR_GEN_AI_TOOL_NAME)} != '')`,
     // errors-typed
     `(operation != '' OR engine != '') AND failed != (${attribute(ATTR_ERROR_TYPE)} != '')`,
     // conversation-matches
