@@ -72,6 +72,12 @@ describe('queryByHttp', () => {
     }
   });
 
+  it('refuses a user with a colon, behind which a password would begin', () => {
+    expect(() => queryByHttp(`http://b%3Ab:s3cret@${host}`)).toThrow(
+      `http://${host}: the name of the user has a ":", which HTTP has no way to send. Use another user.`,
+    );
+  });
+
   it.each([
     ['http://elsewhere.example/?password=s3cret', ' to http://elsewhere.example,'],
     ['/play', ` to http://${host},`],

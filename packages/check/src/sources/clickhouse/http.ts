@@ -9,7 +9,7 @@ const patience = 300_000;
  * Asks a ClickHouse server by its HTTP interface. The user and the password stand in the address, or in
  * CLICKHOUSE_USER and CLICKHOUSE_PASSWORD.
  *
- * @throws InputError for an address that is none; the query it gives rejects with one where the server does not answer.
+ * @throws InputError for an address that is none, and for a user who cannot be sent; the query it gives rejects with one where the server does not answer.
  */
 export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = process.env): ClickHouseQuery {
   const url = parseAddress(address);
@@ -18,7 +18,7 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
   const password = decode(url.password, name) || environment['CLICKHOUSE_PASSWORD'];
   [url.username, url.password] = ['', ''];
   url.searchParams.set('default_format', 'JSONEachRow');
-  const headers = credentials(user, password);
+  const headers = credentials(name, user, password);
   return async (sql) => {
     let response: Response;
     let text: string;
@@ -48,8 +48,19 @@ export function queryByHttp(address: string, environment: NodeJS.ProcessEnv = pr
 }
 
 /** As one header: unlike those of ClickHouse's own it takes any characters, and no user means the default one there too. */
-function credentials(user: string | undefined, password: string | undefined): Readonly<Record<string, string>> {
+function credentials(
+  name: string,
+  user: string | undefined,
+  password: string | undefined,
+): Readonly<Record<string, string>> {
   if (user === undefined && password === undefined) return {};
+  // The server would take what is behind it for the password.
+  if (user?.includes(':') === true)
+    throw new InputError(
+      name,
+      undefined,
+      'the name of the user has a ":", which HTTP has no way to send. Use another user.',
+    );
   const both = Buffer.from(`${user ?? 'default'}:${password ?? ''}`, 'utf8').toString('base64');
   return { Authorization: `Basic ${both}` };
 }
