@@ -63,10 +63,11 @@ function shutDownAtTheEnd(sdk: Sdk): void {
   };
   process.once('beforeExit', () => void shutDown());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const end = async (): Promise<void> => {
+    const end = async (isHandled: boolean): Promise<void> => {
       await shutDown();
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+      if (!isHandled) process.kill(process.pid, signal);
     };
-    process.once(signal, () => void end());
+    // Asked at once: a host's listener that listens once is gone by the time that all is exported, and still at work.
+    process.once(signal, () => void end(process.listenerCount(signal) > 0));
   }
 }
