@@ -1,4 +1,5 @@
 /** How programs end that `register` was loaded into: as without it, and with everything exported. */
+import { readFile } from 'node:fs/promises';
 import '@turnkeeper/check/vitest';
 import { describe, expect, test } from 'vitest';
 import { receive, runNode, type Ended, type Received } from './program.ts';
@@ -39,6 +40,76 @@ describe.each(['SIGTERM', 'SIGINT'])('%s', (signal) => {
       kill('${signal}');`,
     );
     expect(ended).toEqual({ status: 3, stdout: 'all is finished\n', stderr: '' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
+  });
+
+  test('that stops a turn, and not the program, costs the next turns nothing', async () => {
+    await using received = await receive();
+    const ended = await run(
+      received,
+      `let stop;
+      process.on('${signal}', () => stop.abort());
+      for (const text of ['one', 'two', 'three']) {
+        stop = new AbortController();
+        if (text !== 'three') setTimeout(() => kill('${signal}'), 50);
+        await turn(200, stop).catch(() => console.log('stopped', text));
+      }`,
+    );
+    expect(ended).toEqual({ status: 0, stdout: 'stopped one\nstopped two\n', stderr: '' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
+  });
+
+  test('is nobody’s but a listener’s that ends the program where no other listens, as OpenAI Agents’ does', async () => {
+    await using received = await receive();
+    const ended = await run(
+      received,
+      `process.on('${signal}', async () => {
+        await sleep(500);
+        if (process.listenerCount('${signal}') === 1) process.exit(3);
+      });
+      await turn(1);
+      setInterval(() => {}, 1000);
+      kill('${signal}');`,
+    );
+    expect(ended).toEqual({ status: 3, stdout: '', stderr: '' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
+  });
+
+  test('that others handle also exports measurements, before a host that is done ends the process', async () => {
+    await using received = await receive();
+    const source = `process.once('${signal}', async () => { await sleep(500); process.exit(0); });
+      await turn(1);
+      setInterval(() => {}, 1000);
+      kill('${signal}');`;
+    const ended = await run({ ...received, env: { ...received.env, OTEL_METRICS_EXPORTER: 'otlp' } }, source);
+    expect(ended.status).toBe(0);
+    expect(await readFile(received.file, 'utf8')).toContain('"turnkeeper.session.resolved"');
+  });
+});
+
+describe('a program that has nothing left to do', () => {
+  test('may begin turns then, more than once', async () => {
+    await using received = await receive();
+    const ended = await run(
+      received,
+      `let left = 2;
+      process.on('beforeExit', () => { if (left-- > 0) void turn(50); });
+      await turn(1);`,
+    );
+    expect(ended).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
+  });
+
+  test('finishes turns that a signal found at work', async () => {
+    await using received = await receive();
+    const ended = await run(
+      received,
+      `process.on('SIGTERM', () => {});
+      const open = turn(400);
+      setTimeout(() => kill('SIGTERM'), 50);
+      await open;`,
+    );
+    expect(ended).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
   });
 });

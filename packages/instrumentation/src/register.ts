@@ -52,22 +52,55 @@ function wordsOf(error: unknown): string {
   return first instanceof Error ? first.message : String(first);
 }
 
-/** What is still in a batch leaves with the process. A signal that nobody else handles still ends it. */
-function shutDownAtTheEnd(sdk: Sdk): void {
-  const shutDown = async (): Promise<void> => {
+/** Export, with a warning where that fails. */
+function exporting(work: () => Promise<void>): () => Promise<void> {
+  return async () => {
     try {
-      await sdk.shutdown();
+      await work();
     } catch (error) {
       warn(`the last spans were not exported: ${wordsOf(error)}`);
     }
   };
-  process.once('beforeExit', () => void shutDown());
+}
+
+/**
+ * What is still in a batch leaves with the process: when it has nothing left to do, or by a signal that nobody else
+ * handles, which still ends it.
+ *
+ * A signal that others handle is theirs: it may stop one turn, or begin an end in which turns are finished. What is
+ * there is exported, and we listen no more, for there are some that end the process only where nobody else listens.
+ */
+function shutDownAtTheEnd(sdk: Sdk): void {
+  const shutDown = exporting(() => sdk.shutdown());
+  const flush = exporting(() => sdk.flush());
+  const flushAll = exporting(() => sdk.flush({ metrics: true }));
+  onLastExit(() => sdk.started(), flush, shutDown);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const end = async (isHandled: boolean): Promise<void> => {
+    const end = async (): Promise<void> => {
       await shutDown();
-      if (!isHandled) process.kill(process.pid, signal);
+      process.kill(process.pid, signal);
     };
     // Asked at once: a host's listener that listens once is gone by the time that all is exported, and still at work.
-    process.once(signal, () => void end(process.listenerCount(signal) > 0));
+    process.once(signal, () => void (process.listenerCount(signal) > 0 ? flushAll() : end()));
   }
+}
+
+/**
+ * Node says beforeExit again after work that was begun in it: the last one is that before which nothing happened, or
+ * in which nobody else listens any more.
+ */
+function onLastExit(started: () => number, flush: () => Promise<void>, end: () => Promise<void>): void {
+  let seen: number | undefined;
+  const look = (): void => {
+    if (seen === started() || process.listenerCount('beforeExit') === 1) {
+      process.off('beforeExit', look);
+      void end();
+      return;
+    }
+    seen = started();
+    void flush();
+    // There is another one even where nothing was left to export.
+    setImmediate(() => {});
+  };
+  process.on('beforeExit', look);
 }

@@ -1,5 +1,6 @@
-import type { ContextManager } from '@opentelemetry/api';
+import { metrics, type ContextManager, type Span } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
+import { isFunction } from '../narrow.ts';
 import { goesOnFromEnvironment } from '../propagation/carriers.ts';
 import { SessionPropagator } from '../propagation/session-propagator.ts';
 import { inProcessContext } from './process-context.ts';
@@ -8,9 +9,17 @@ import { SessionSpanProcessor, type SpanProcessorLike } from './session-span-pro
 import type { RegisterOptions } from './variables.ts';
 
 /** What is used of sdk-node's NodeSDK. */
-export interface Sdk {
+interface NodeSdkLike {
   start(): void;
   shutdown(): Promise<void>;
+}
+
+/** A NodeSDK that can also be flushed. */
+export interface Sdk extends NodeSdkLike {
+  /** Exports the spans that wait in a batch; the measurements too where that is asked for. */
+  flush(options?: { readonly metrics: boolean }): Promise<void>;
+  /** How many spans have been started. */
+  started(): number;
 }
 
 export interface SdkOptions extends RegisterOptions {
@@ -46,15 +55,41 @@ export function createSdk(
     warn(`OTEL_TRACES_EXPORTER names ${JSON.stringify(name)}, which is none of otlp, console and none: it is left out`);
     return [];
   });
-  const NodeSdk = constructorIn<Sdk>(require('@opentelemetry/sdk-node'), 'NodeSDK');
+  const NodeSdk = constructorIn<NodeSdkLike>(require('@opentelemetry/sdk-node'), 'NodeSDK');
   const contextManager = goesOnFromEnvironment() ? inProcessContext(asyncContextManager(require)) : undefined;
-  return new NodeSdk({
+  let started = 0;
+  const counting = { ...NOTHING, onStart: () => void started++ };
+  const sdk = new NodeSdk({
     instrumentations: [instrumentation()],
-    spanProcessors,
+    spanProcessors: spanProcessors.length === 0 ? [] : [counting, ...spanProcessors],
     ...(contextManager && { contextManager }),
     ...(propagation && { textMapPropagator: new SessionPropagator(propagation) }),
     ...(ratio !== undefined && { sampler: new SessionSampler({ ratio }) }),
   });
+  return {
+    start: () => sdk.start(),
+    shutdown: () => sdk.shutdown(),
+    flush: async (options) => {
+      const flushed = spanProcessors.map((processor) => processor.forceFlush());
+      await Promise.all([...flushed, options?.metrics && flushMetrics()]);
+    },
+    started: () => started,
+  };
+}
+
+/** A span processor that does nothing. */
+const NOTHING: SpanProcessorLike<Span, object> = {
+  onStart() {},
+  onEnd() {},
+  async forceFlush() {},
+  async shutdown() {},
+};
+
+/** The API has no word for it; the SDK's providers have. */
+async function flushMetrics(): Promise<void> {
+  const provider = metrics.getMeterProvider();
+  const forceFlush: unknown = Reflect.get(provider, 'forceFlush');
+  if (isFunction(forceFlush)) await forceFlush.call(provider);
 }
 
 /** The one that NodeSDK takes by itself. */
