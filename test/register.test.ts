@@ -248,6 +248,26 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
   });
 });
 
+describe('register beside another SDK', () => {
+  test('says that it came too late, and what to do', async () => {
+    await using received = await receive();
+    const other = join(root, 'examples/quick-start/telemetry.mts');
+    const ended = await runNode(['--import', other, ...register, app, ...turns], { env: received.env });
+    expect(ended).toMatchObject({ status: 0, stdout: 'hello\n' });
+    expect(ended.stderr.match(/TurnkeeperWarning/g)).toHaveLength(1);
+    expect(ended.stderr).toContain('another OpenTelemetry SDK was started before');
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
+  });
+
+  test('says nothing where it is the first', async () => {
+    await using received = await receive();
+    const other = join(root, 'examples/quick-start/telemetry.mts');
+    const ended = await runNode([...register, '--import', other, app, ...turns], { env: received.env });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    expect(await received.capture()).toPassChecks();
+  });
+});
+
 describe('the hook beside a NodeSDK of the program’s own', () => {
   test('traces what the README’s quick start traces', async () => {
     await using received = await receive();

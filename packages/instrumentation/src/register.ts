@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { TracerProvider } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
 import { missingRequirement, warn } from './requirements.ts';
 import type { Sdk } from './sdk/create-sdk.ts';
@@ -20,7 +21,8 @@ await import('./hook.ts');
 
 /** Loads late what needs packages that may be missing. */
 async function start(): Promise<void> {
-  const [{ TurnkeeperInstrumentation }, { createSdk }, { readVariables }] = await Promise.all([
+  const [{ trace }, { TurnkeeperInstrumentation }, { createSdk }, { readVariables }] = await Promise.all([
+    import('@opentelemetry/api'),
     import('./instrumentation.ts'),
     import('./sdk/create-sdk.ts'),
     import('./sdk/variables.ts'),
@@ -28,8 +30,19 @@ async function start(): Promise<void> {
   const options = readVariables(process.env, warn);
   const instrumentation = (): Instrumentation => new TurnkeeperInstrumentation(options.config);
   const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
+  if (isRegistered(trace.getTracerProvider())) {
+    warn(
+      'another OpenTelemetry SDK was started before, and its spans are its own: those that are not ours get no session. Load @turnkeeper/instrumentation/register before it, or put a SessionSpanProcessor and a TurnkeeperInstrumentation into it, and load @turnkeeper/instrumentation/hook',
+    );
+  }
   sdk.start();
   shutDownAtTheEnd(sdk);
+}
+
+/** The API's own provider stands in for that of an SDK, and has no tracers as long as there is none. */
+function isRegistered(provider: TracerProvider): boolean {
+  const getDelegateTracer: unknown = Reflect.get(provider, 'getDelegateTracer');
+  return typeof getDelegateTracer !== 'function' || getDelegateTracer.call(provider, 'turnkeeper') !== undefined;
 }
 
 /** Beside this package, else where the program runs. */
