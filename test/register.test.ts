@@ -57,6 +57,17 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(capture).toPassChecks();
   });
 
+  test('is the same by --require, which cannot wait', async () => {
+    await using received = await receive();
+    const ended = await runNode(['--require', '@turnkeeper/instrumentation/register', app, ...turns], {
+      env: received.env,
+    });
+    expect(ended).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture).toHaveSession('conv-42', { turns: 3 });
+    expect(capture).toPassChecks();
+  });
+
   test('removed, leaves nothing of it', async () => {
     await using received = await receive();
     const ended = await runNode([app, ...turns], { env: received.env });
@@ -72,9 +83,11 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
       old,
       "Object.defineProperty(process, 'version', { value: 'v22.15.0' }); Object.defineProperty(process.versions, 'node', { value: '22.15.0' });\n",
     );
-    const ended = await runNode(['--import', old, ...register, app, ...turns], { env: received.env });
-    expect(ended).toMatchObject({ status: 0, stdout: 'hello\n' });
-    expect(await received.capture()).toHaveSession('conv-42', { turns: 3 });
+    for (const option of ['--import', '--require']) {
+      const argv = ['--import', old, option, '@turnkeeper/instrumentation/register', app, ...turns];
+      expect(await runNode(argv, { env: received.env })).toMatchObject({ status: 0, stdout: 'hello\n' });
+    }
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 6 });
   });
 
   test.each(['127.0.0.1', 'localhost'])(
@@ -235,6 +248,13 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     }
   });
 
+  test.each(['register', 'hook'])('may also be %s that a program imports beside the package', async (door) => {
+    await using received = await receive();
+    const program = `import '@turnkeeper/instrumentation/${door}'; import { isSessionId } from '@turnkeeper/instrumentation';`;
+    const argv = ['--input-type=module', '--eval', `${program} console.log(isSessionId('a'));`];
+    expect(await runNode(argv, { env: received.env })).toEqual({ status: 0, stdout: 'true\n', stderr: '' });
+  });
+
   test('says that Node is too old where it is, and lets the program run', async () => {
     await using received = await receive();
     const old = join(received.folder, 'old-node.mjs');
@@ -269,11 +289,11 @@ describe('register beside another SDK', () => {
 });
 
 describe('the hook beside a NodeSDK of the program’s own', () => {
-  test('traces what the README’s quick start traces', async () => {
+  test.each(['--import', '--require'])('by %s traces what the README’s quick start traces', async (option) => {
     await using received = await receive();
     const ended = await runNode(
       [
-        '--import',
+        option,
         '@turnkeeper/instrumentation/hook',
         '--import',
         join(root, 'examples/quick-start/telemetry.mts'),

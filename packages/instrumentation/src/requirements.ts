@@ -20,6 +20,12 @@ export function warn(message: string): void {
   process.emitWarning(message, { type: 'TurnkeeperWarning' });
 }
 
+/** Where a host has several addresses, and none answers, the error has no message but those of its attempts. */
+export function wordsOf(error: unknown): string {
+  const [first = error] = error instanceof AggregateError ? error.errors : [];
+  return first instanceof Error ? first.message : String(first);
+}
+
 function canImport(name: string): boolean {
   try {
     import.meta.resolve(name);
