@@ -130,19 +130,22 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(written).not.toContain('"resourceSpans"');
   });
 
-  test('names an exporter and a protocol that it does not know, in one line each, and goes on', async () => {
-    await using received = await receive();
-    const ended = await runNode([...register, app, 'conv-42', 'hello'], {
-      env: { ...received.env, OTEL_TRACES_EXPORTER: 'otlp,carrier-pigeon', OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke' },
-    });
-    expect(ended.status).toBe(0);
-    expect(ended.stderr).toContain(
-      'OTEL_TRACES_EXPORTER names "carrier-pigeon", which is none of otlp, console and none',
-    );
-    expect(ended.stderr).toContain(
-      'OTEL_EXPORTER_OTLP_PROTOCOL is "smoke", which is none of http/protobuf, http/json, grpc',
-    );
-  });
+  test.each(['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'])(
+    'names an exporter and a protocol (%s) that it does not know, in one line each, and goes on',
+    async (protocol) => {
+      await using received = await receive();
+      const ended = await runNode([...register, app, 'conv-42', 'hello'], {
+        env: { ...received.env, OTEL_TRACES_EXPORTER: 'otlp,carrier-pigeon', [protocol]: 'smoke' },
+      });
+      expect(ended.status).toBe(0);
+      expect(ended.stderr).toContain(
+        'OTEL_TRACES_EXPORTER names "carrier-pigeon", which is none of otlp, console and none',
+      );
+      expect(ended.stderr).toContain(
+        `Warning: ${protocol} is "smoke", which is none of http/protobuf, http/json, grpc`,
+      );
+    },
+  );
 
   test('reads its options from TURNKEEPER_* variables', async () => {
     await using received = await receive();

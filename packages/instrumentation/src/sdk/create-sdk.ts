@@ -100,12 +100,13 @@ function asyncContextManager(require: NodeJS.Require): ContextManager {
 }
 
 function otlpExporter(require: NodeJS.Require, warn: (message: string) => void): object {
-  const protocol =
-    variable('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? variable('OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
+  const names = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
+  const name = names.find((one) => variable(one) !== undefined) ?? '';
+  const protocol = variable(name) ?? 'http/protobuf';
   const known = OTLP_EXPORTERS.get(protocol);
   if (known === undefined) {
     warn(
-      `OTEL_EXPORTER_OTLP_PROTOCOL is ${JSON.stringify(protocol)}, which is none of ${[...OTLP_EXPORTERS.keys()].join(', ')}: http/protobuf is used`,
+      `${name} is ${JSON.stringify(protocol)}, which is none of ${[...OTLP_EXPORTERS.keys()].join(', ')}: http/protobuf is used`,
     );
   }
   const Exporter = constructorIn(require(known ?? '@opentelemetry/exporter-trace-otlp-proto'), 'OTLPTraceExporter');
