@@ -130,12 +130,32 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     expect(written).not.toContain('"resourceSpans"');
   });
 
+  test.each(['otlp', 'console'])('stamps the log records that OTEL_LOGS_EXPORTER=%s exports', async (exporter) => {
+    await using received = await receive();
+    const program = `import { logs } from '@opentelemetry/api-logs';
+      import { withSession } from '@turnkeeper/instrumentation';
+      withSession({ sessionId: 'conv-42', userId: 'u-7' }, () => logs.getLogger('app').emit({ body: 'hello' }));`;
+    const ended = await runNode([...register, '--input-type=module', '--eval', program], {
+      // Where the API of logs can be found.
+      cwd: join(root, 'packages/instrumentation'),
+      env: { ...received.env, OTEL_LOGS_EXPORTER: exporter },
+    });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    const written = exporter === 'otlp' ? await readFile(received.file, 'utf8') : ended.stdout;
+    for (const value of ['hello', 'conv-42', 'u-7']) expect(written).toContain(value);
+  });
+
   test.each(['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'])(
     'names an exporter and a protocol (%s) that it does not know, in one line each, and goes on',
     async (protocol) => {
       await using received = await receive();
       const ended = await runNode([...register, app, 'conv-42', 'hello'], {
-        env: { ...received.env, OTEL_TRACES_EXPORTER: 'otlp,carrier-pigeon', [protocol]: 'smoke' },
+        env: {
+          ...received.env,
+          OTEL_TRACES_EXPORTER: 'otlp,carrier-pigeon',
+          OTEL_LOGS_EXPORTER: 'otlp',
+          [protocol]: 'smoke',
+        },
       });
       expect(ended.status).toBe(0);
       expect(ended.stderr).toContain(

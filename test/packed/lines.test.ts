@@ -1,6 +1,6 @@
 /** Both packages as users install them: packed, by npm, beside either line of OpenTelemetry, on every Node. */
 import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import '@turnkeeper/check/vitest';
 import { startModelServer } from '@turnkeeper/model-server';
@@ -41,6 +41,7 @@ describe.each(lines)('$name', (line) => {
     test.concurrent.each([
       ['register, an ES module', [...REGISTER, 'service.mjs']],
       ['register, CommonJS', [...REGISTER, 'service.cjs']],
+      ['register, required', ['--require', '@turnkeeper/instrumentation/register', 'service.mjs']],
       ['a NodeSDK, an ES module', ['--import', './telemetry.mjs', 'service.mjs']],
       ['a NodeSDK, CommonJS', ['--import', './telemetry.cjs', 'service.cjs']],
     ])('without an engine: %s', async (_name, argv) => {
@@ -58,6 +59,18 @@ describe.each(lines)('$name', (line) => {
       );
       expect(capture).toPassChecks();
     });
+
+    test.concurrent.each(['console', 'otlp'])(
+      'stamps log records for OTEL_LOGS_EXPORTER=%s: register',
+      async (name) => {
+        await using received = await receive();
+        const env = { ...received.env, OTEL_LOGS_EXPORTER: name };
+        const ended = await runNode([...REGISTER, 'logs.mjs'], { node: path, cwd: line.withoutEngine, env });
+        expect(withoutNotices(ended)).toMatchObject({ status: 0, stderr: '' });
+        const written = name === 'otlp' ? await readFile(received.file, 'utf8') : ended.stdout;
+        for (const value of ['a line', 'conv-42', 'u-7']) expect(written).toContain(value);
+      },
+    );
 
     test.concurrent('a child process goes on in the context of its environment: register', async () => {
       await using received = await receive();
