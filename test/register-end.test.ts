@@ -87,6 +87,30 @@ describe.each(['SIGTERM', 'SIGINT'])('%s', (signal) => {
   });
 });
 
+describe('a turn that is at work at the end', () => {
+  const open = `
+    import { trace } from '@opentelemetry/api';
+    const query = traceService(() => {
+      trace.getTracer('database').startSpan('SELECT').end();
+      return new Promise(() => {});
+    }, { name: 'reader' });
+    void withSession('conv-42', () => query());`;
+
+  test.each([
+    ['of the program', ''],
+    ['of a signal', "setInterval(() => {}, 1000); setTimeout(() => kill('SIGTERM'), 50);"],
+  ])('%s is closed as abandoned, so that nothing of it is an orphan', async (_end, more) => {
+    await using received = await receive();
+    expect(await run(received, open + more)).toMatchObject({ stdout: '', stderr: '' });
+    const capture = await received.capture();
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent reader [session conv-42] run.start (error abandoned)
+        SELECT"
+    `);
+    expect(capture).toHaveSession('conv-42', { turns: 1 });
+  });
+});
+
 describe('a program that has nothing left to do', () => {
   test('may begin turns then, more than once', async () => {
     await using received = await receive();

@@ -1,13 +1,14 @@
-import { metrics, type ContextManager, type Span } from '@opentelemetry/api';
+import { metrics, type ContextManager } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
 import { isFunction } from '../narrow.ts';
 import { goesOnFromEnvironment } from '../propagation/carriers.ts';
 import { SessionPropagator } from '../propagation/session-propagator.ts';
 import { constructorIn, exportingLogs, exportingSpans } from './exporters.ts';
+import { OpenSpans } from './open-spans.ts';
 import { inProcessContext } from './process-context.ts';
 import { SessionLogProcessor } from './session-log-processor.ts';
 import { SessionSampler } from './session-sampler.ts';
-import { SessionSpanProcessor, type SpanProcessorLike } from './session-span-processor.ts';
+import { SessionSpanProcessor } from './session-span-processor.ts';
 import type { RegisterOptions } from './variables.ts';
 
 /** What is used of sdk-node's NodeSDK. */
@@ -16,7 +17,7 @@ interface NodeSdkLike {
   shutdown(): Promise<void>;
 }
 
-/** A NodeSDK that can also be flushed. */
+/** A NodeSDK that can also be flushed. Shut down, it closes what is open of ours, as abandoned. */
 export interface Sdk extends NodeSdkLike {
   /** Exports the spans and log records that wait in a batch; the measurements too where that is asked for. */
   flush(options?: { readonly metrics: boolean }): Promise<void>;
@@ -43,15 +44,15 @@ export function createSdk(
 ): Sdk {
   const stamping = { alsoAs: config.alsoAs ?? [] };
   const once = warnOnce(warn);
-  const spanProcessors = exportingSpans(require, once).map((next) => new SessionSpanProcessor(next, stamping));
+  const open = exportingSpans(require, once).map((next) => new OpenSpans(next));
+  const spanProcessors = open.map((next) => new SessionSpanProcessor(next, stamping));
   const logRecordProcessors = exportingLogs(require, once).map((next) => new SessionLogProcessor(next));
   const NodeSdk = constructorIn<NodeSdkLike>(require('@opentelemetry/sdk-node'), 'NodeSDK');
   const contextManager = goesOnFromEnvironment() ? inProcessContext(asyncContextManager(require)) : undefined;
-  let started = 0;
-  const counting = { ...NOTHING, onStart: () => void started++ };
+  const observing = instrumentation();
   const sdk = new NodeSdk({
-    instrumentations: [instrumentation()],
-    spanProcessors: spanProcessors.length === 0 ? [] : [counting, ...spanProcessors],
+    instrumentations: [observing],
+    spanProcessors,
     ...(logRecordProcessors.length > 0 && { logRecordProcessors }),
     ...(contextManager && { contextManager }),
     ...(propagation && { textMapPropagator: new SessionPropagator(propagation) }),
@@ -59,12 +60,15 @@ export function createSdk(
   });
   return {
     start: () => sdk.start(),
-    shutdown: () => sdk.shutdown(),
+    shutdown: () => {
+      observing.disable();
+      return sdk.shutdown();
+    },
     flush: async (options) => {
       const flushed = [...spanProcessors, ...logRecordProcessors].map((processor) => processor.forceFlush());
       await Promise.all([...flushed, options?.metrics && flushMetrics()]);
     },
-    started: () => started,
+    started: () => open[0]?.started ?? 0,
   };
 }
 
@@ -76,14 +80,6 @@ function warnOnce(warn: (message: string) => void): (message: string) => void {
     said.add(message);
   };
 }
-
-/** A span processor that does nothing. */
-const NOTHING: SpanProcessorLike<Span, object> = {
-  onStart() {},
-  onEnd() {},
-  async forceFlush() {},
-  async shutdown() {},
-};
 
 /** The API has no word for it; the SDK's providers have. */
 async function flushMetrics(): Promise<void> {
