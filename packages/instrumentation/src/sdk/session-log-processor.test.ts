@@ -1,6 +1,11 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Logger } from '@opentelemetry/api-logs';
-import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import {
+  InMemoryLogRecordExporter,
+  LoggerProvider,
+  type LogRecordProcessor,
+  type ReadableLogRecord,
+} from '@opentelemetry/sdk-logs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withSession } from '../session/active-session.ts';
 import { script } from '../testing/scripted.ts';
@@ -142,4 +147,9 @@ test('without a context manager, a record inside withSession carries the session
 test('beside nothing, a processor asks nobody to flush', async () => {
   const processor = new SessionLogProcessor();
   await expect(Promise.all([processor.forceFlush(), processor.shutdown()])).resolves.toHaveLength(2);
+});
+
+test('a SessionLogProcessor goes around no exporter, and says so when it is made', () => {
+  const exporter = new InMemoryLogRecordExporter();
+  expect(() => Reflect.construct(SessionLogProcessor, [exporter])).toThrow('What is given has no onEmit');
 });

@@ -2,6 +2,7 @@ import type { Attributes, AttributeValue, Context } from '@opentelemetry/api';
 import { stampsOf } from '../record/session-attributes.ts';
 import { activeContext } from '../session/active-session.ts';
 import { LateSessions } from './late-sessions.ts';
+import { processorIn } from './processor.ts';
 import { sessionOf, withAttributes } from './session-of.ts';
 
 /** A log record processor by its shape, so that those of either line fit. */
@@ -24,8 +25,9 @@ export class SessionLogProcessor<Record extends LogRecordLike = LogRecordLike> {
   readonly #next: LogRecordProcessorLike<Record> | undefined;
   readonly #late = new LateSessions();
 
+  /** @throws TurnkeeperError `invalid-option` where what is given is no log record processor. */
   constructor(next?: LogRecordProcessorLike<Record>) {
-    this.#next = next;
+    this.#next = processorIn('SessionLogProcessor', next, 'onEmit');
   }
 
   onEmit(record: Record, context?: Context): void {

@@ -413,3 +413,19 @@ test('two processors, for two exporters, write each span once each and the other
     ]);
   }
 });
+
+describe('what a SessionSpanProcessor goes around', () => {
+  test.each([
+    ['an exporter', new second.InMemorySpanExporter()],
+    ['options', { exporter: new second.InMemorySpanExporter() }],
+    ['a list', [new second.SimpleSpanProcessor(new second.InMemorySpanExporter())]],
+  ])('is not %s, and that is said when it is made: not by the first span', (_name, given) => {
+    expect(() => Reflect.construct(SessionSpanProcessor, [given])).toThrow(
+      'goes around the processor that exports. What is given has no onStart',
+    );
+  });
+
+  test('may be nothing', () => {
+    for (const given of [undefined, null]) expect(() => Reflect.construct(SessionSpanProcessor, [given])).not.toThrow();
+  });
+});

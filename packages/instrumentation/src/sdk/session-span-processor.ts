@@ -9,6 +9,7 @@ import { hasConversation, namesConversation, stampsOf } from '../record/session-
 import { noteSession, sessionOn } from '../session/noted-session.ts';
 import type { Session } from '../session/session.ts';
 import { LateSessions } from './late-sessions.ts';
+import { processorIn } from './processor.ts';
 import { sessionOf, withAttributes } from './session-of.ts';
 
 /** A span processor by its shape, so that those of SDK 1.x, 2.x and 3.x all fit. */
@@ -49,8 +50,9 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   /** For open spans whose session's id is still to come: what stops waiting for it. */
   readonly #forget = new WeakMap<object, () => void>();
 
+  /** @throws TurnkeeperError `invalid-option` where what is given is no span processor. */
   constructor(next?: SpanProcessorLike<StartedSpan, EndedSpan>, options: SessionSpanProcessorOptions = {}) {
-    this.#next = next;
+    this.#next = processorIn('SessionSpanProcessor', next, 'onStart');
     this.#options = options;
     // A program without types may give one name alone.
     this.#alsoAs = options.alsoAs && [options.alsoAs].flat();
