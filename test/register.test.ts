@@ -30,15 +30,16 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
   });
 
   test.each([
-    ['0.87', 'packages/model-server/node_modules/@earendil-works/pi-coding-agent'],
-    ['1.5', 'node_modules/pi-1-5'],
+    ['0.87', 'packages/model-server/node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js'],
+    ['0.87, not bundled,', 'packages/model-server/node_modules/@earendil-works/pi-coding-agent/dist/cli.js'],
+    ['1.5', 'node_modules/pi-1-5/dist/bundle/cli.js'],
   ])('goes on inside a Pi %s that has a process of its own, in the same trace and session', async (_version, path) => {
     await using received = await receive();
     const rpc = join(root, 'test/apps/pi-process-turns.ts');
     const ended = await runNode([...register, rpc, 'conv-42', 'hello', '#bash'], {
       env: {
         ...received.env,
-        PI_COMMAND: join(root, path, 'dist/bundle/cli.js'),
+        PI_COMMAND: join(root, path),
         PI_IMPORT: import.meta.resolve('@turnkeeper/instrumentation/register'),
         PI_TRACES: received.file,
       },

@@ -23,9 +23,9 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** What the module hook does when the program imports Pi. */
-function load(instrumentation: TurnkeeperInstrumentation): void {
+function load(instrumentation: TurnkeeperInstrumentation, exports: object = piModule): void {
   for (const definition of instrumentation.getModuleDefinitions()) {
-    if (definition.name === '@earendil-works/pi-coding-agent') definition.patch?.(piModule);
+    if (definition.name === '@earendil-works/pi-coding-agent') definition.patch?.(exports);
   }
 }
 
@@ -67,6 +67,14 @@ describe('TurnkeeperInstrumentation', () => {
     await session.prompt('three');
     expect(world.tracing.capture).toHaveSession('pi-own', { turns: 2 });
     instrumentation.disable();
+  });
+
+  test('disabled, leaves a class as it was that two modules export', () => {
+    const instrumentation = new TurnkeeperInstrumentation();
+    load(instrumentation);
+    load(instrumentation, { ...piModule });
+    instrumentation.disable();
+    expect(piModule.AgentSession.prototype.prompt).toBe(prompt);
   });
 
   test('disabled under somebody’s wrapper, observes nothing any more', async () => {

@@ -27,9 +27,12 @@ const PACKAGES: Readonly<Record<EngineName, readonly string[]>> = {
   rivet: ['sandbox-agent'],
 };
 
-/** Files of these packages that hold an engine as a bundler left it, for a command line of its own. By path. */
+/**
+ * Files of these packages that hold an engine for a command line of its own, which does not go through the package's
+ * door: as a bundler left it, and as it is. By path.
+ */
 const BUNDLES: Readonly<Partial<Record<EngineName, RegExp>>> = {
-  pi: /\/pi-coding-agent\/dist\/bundle\/chunks\/chunk-[^/]*$/,
+  pi: /\/pi-coding-agent\/dist\/(?:bundle\/chunks\/chunk-[^/]*|core\/agent-session\.js)$/,
 };
 
 /** The names that `engines` takes. */
@@ -111,7 +114,8 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   override disable(): void {
     super.disable();
     this.#isEnabled = false;
-    for (const loaded of this.#loaded.values()) {
+    // The last first: a class that two modules export is patched twice.
+    for (const loaded of [...this.#loaded.values()].toReversed()) {
       loaded.unpatch?.();
       loaded.unpatch = undefined;
     }
