@@ -192,6 +192,29 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
     });
   });
 
+  test('sets options for what is traced by hand, too, where the call says nothing else', async () => {
+    await using received = await receive();
+    const program = `import { traceService } from '@turnkeeper/instrumentation';
+      traceService((words) => words, { name: 'asked' })('said');
+      traceService((words) => words, { name: 'not asked', content: 'none', stampOnly: false })('unsaid');`;
+    const ended = await runNode([...register, '--input-type=module', '--eval', program], {
+      env: {
+        ...received.env,
+        TURNKEEPER_FALLBACK: 'generate',
+        TURNKEEPER_CONTENT: 'all',
+        TURNKEEPER_ALSO_AS: 'thread',
+        TURNKEEPER_STAMP_ONLY: 'pi',
+      },
+    });
+    expect(ended).toEqual({ status: 0, stdout: '', stderr: '' });
+    const { spans } = await received.capture();
+    expect(spans.map(({ attributes }) => attributes['gen_ai.input.messages'])).toEqual(['["said"]', undefined]);
+    for (const { attributes } of spans) {
+      expect(attributes['turnkeeper.session.source']).toBe('generated');
+      expect(attributes['thread']).toBe(attributes['session.id']);
+    }
+  });
+
   test('goes on in a child process, in the trace and the session that its environment carries', async () => {
     await using received = await receive();
     const child = [...register, app, ' ', 'hello', '#bash'];

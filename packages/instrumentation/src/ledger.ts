@@ -2,6 +2,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import { keptOn, Recent } from './kept.ts';
 import { isFunction, isObject } from './narrow.ts';
 import { say } from './say.ts';
+import type { RunOptions } from './settings.ts';
 
 /** How many sessions' last turns are remembered at least; those unused for longest go first. */
 const SESSIONS = 10_000;
@@ -25,6 +26,8 @@ const LEDGER = Symbol.for('turnkeeper.ledger');
  * dies with it.
  */
 export class Ledger {
+  /** What whoever set the provider up wants wherever engines are observed, and nothing else is said. */
+  defaults: RunOptions = {};
   readonly #turns = new Recent<string, Turn>(SESSIONS);
   readonly #seen = new Recent<string, true>(SESSIONS);
   readonly #warned = new Set<string>();

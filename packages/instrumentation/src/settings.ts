@@ -62,13 +62,14 @@ const IDLE_TIMEOUT = 30 * 60_000;
 /** The longest that a timer waits, 24 days; one that is to wait longer does not wait at all. Milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
-/** What an attachment works with, by a user's options. */
+/** What an attachment works with: by the options of a call, else by what its tracer provider was set up with. */
 export function settingsOf(
-  options: RunOptions & { readonly stampOnly?: boolean },
+  said: RunOptions & { readonly stampOnly?: boolean },
   providers: Providers,
   log: RunLog,
 ): AttachmentSettings {
   const ledger = (): Ledger => Ledger.of(providers.tracer());
+  const options = { ...ledger().defaults, ...said };
   const tracer = tracerOf(providers.tracer);
   const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
   const listeners = [new MetricsListener(providers.meter), events];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { trace, type TracerProvider } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
 import { TurnkeeperInstrumentation } from './instrumentation.ts';
+import { Ledger } from './ledger.ts';
 import { warn, wordsOf } from './requirements.ts';
 import { createSdk, type Sdk } from './sdk/create-sdk.ts';
 import { readVariables } from './sdk/variables.ts';
@@ -18,6 +19,8 @@ export function start(): void {
     );
   }
   sdk.start();
+  const { engines: _engines, stampOnly: _stampOnly, ...defaults } = options.config;
+  Ledger.of(trace.getTracerProvider()).defaults = defaults;
   shutDownAtTheEnd(sdk);
 }
 
