@@ -336,6 +336,20 @@ describe('register beside another SDK', () => {
 });
 
 describe('the hook beside a NodeSDK of the program’s own', () => {
+  test.each([
+    ['is missed by nobody who has it', ['--import', '@turnkeeper/instrumentation/hook'], false],
+    ['or is missed, in the diagnostic log', [], true],
+    ['is not missed under register', ['--import', '@turnkeeper/instrumentation/register'], false],
+  ])('%s', async (_name, hook, isMissed) => {
+    await using received = await receive();
+    const own = ['--import', join(root, 'examples/quick-start/telemetry.mts')];
+    const ended = await runNode([...hook, ...(hook[1]?.endsWith('register') ? [] : own), '--eval', ''], {
+      env: { ...received.env, OTEL_LOG_LEVEL: 'info' },
+    });
+    expect(ended.status).toBe(0);
+    expect(ended.stdout.includes('without --import @turnkeeper/instrumentation/hook')).toBe(isMissed);
+  });
+
   test.each(['--import', '--require'])('by %s traces what the README’s quick start traces', async (option) => {
     await using received = await receive();
     const ended = await runNode(

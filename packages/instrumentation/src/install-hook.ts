@@ -1,6 +1,7 @@
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { engineBundles, enginePackages } from './instrumentation.ts';
+import { HOOK } from './module-files.ts';
 
 /** What import-in-the-middle 3.3 and later has; older copies have the asynchronous hook only. */
 interface SynchronousHook {
@@ -10,6 +11,7 @@ interface SynchronousHook {
 
 /** Installs the module hook. At once: what `--require` names cannot wait. @throws where there is none. */
 export function installHook(): void {
+  Reflect.set(globalThis, HOOK, true);
   const include = [...enginePackages(), ...engineBundles()];
   // The very copy that @opentelemetry/instrumentation listens to.
   const require = createRequire(createRequire(import.meta.url).resolve('@opentelemetry/instrumentation'));

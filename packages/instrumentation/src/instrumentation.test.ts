@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as piModule from '@earendil-works/pi-coding-agent';
-import { trace } from '@opentelemetry/api';
+import { diag, trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { createCapture } from '@turnkeeper/check';
@@ -168,6 +168,30 @@ describe('TurnkeeperInstrumentation', () => {
     expect(world.tracing.diagnostics).toEqual([
       expect.stringContaining('there is no nope, no toString, it is left out; there are acp, copilot, flame'),
     ]);
+  });
+
+  test('says once, in a diagnostic log that is there for it, that the module hook is missing', () => {
+    const said: string[] = [];
+    const ignore = (): void => {};
+    const logger = { verbose: ignore, debug: ignore, warn: ignore, error: ignore };
+    diag.setLogger(
+      { ...logger, info: (...words) => void said.push(words.join(' ')) },
+      { suppressOverrideMessage: true },
+    );
+    const register = (): void => {
+      const instrumentation = new TurnkeeperInstrumentation();
+      for (let times = 0; times < 2; times++) registerInstrumentations({ instrumentations: [instrumentation] })();
+    };
+    register();
+    expect(said).toEqual([expect.stringContaining('without --import @turnkeeper/instrumentation/hook')]);
+    const hook = Symbol.for('turnkeeper.hook');
+    Reflect.set(globalThis, hook, true);
+    try {
+      register();
+    } finally {
+      Reflect.deleteProperty(globalThis, hook);
+    }
+    expect(said).toHaveLength(1);
   });
 
   test('does not mind a module that is not what it expects', () => {

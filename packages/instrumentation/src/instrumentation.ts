@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/instrumentation';
 import type * as EnginePatches from './engine-patches.ts';
 import type { AnyAdapter } from './engine-patches.ts';
-import { onModuleFile } from './module-files.ts';
+import { HOOK, onModuleFile } from './module-files.ts';
 import { isObject } from './narrow.ts';
 import { isObserved, observeWith, type Observation } from './observe.ts';
 import type { RunOptions } from './settings.ts';
@@ -95,6 +95,10 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
 
   override setTracerProvider(provider: TracerProvider): void {
     super.setTracerProvider(provider);
+    // Now, for an SDK sets the log up after it was given this; and no warning, for programs in CommonJS do without.
+    if (!this.#tracerProvider && !Reflect.has(globalThis, HOOK)) {
+      this._diag.info('without --import @turnkeeper/instrumentation/hook, engines that are ES modules are not seen');
+    }
     this.#tracerProvider = provider;
   }
 

@@ -1,5 +1,8 @@
 import { createRequire } from 'node:module';
 
+/** A mark on the global object: the module hook is there. A symbol of the registry, for other copies of this package. */
+export const HOOK: symbol = Symbol.for('turnkeeper.hook');
+
 /** What import-in-the-middle calls with the exports of a module, and with its path from its package's name on. */
 type Found = (exports: unknown, name: string) => void;
 

@@ -4,12 +4,15 @@ import { trace, type TracerProvider } from '@opentelemetry/api';
 import type { Instrumentation } from '@opentelemetry/instrumentation';
 import { TurnkeeperInstrumentation } from './instrumentation.ts';
 import { Ledger } from './ledger.ts';
+import { HOOK } from './module-files.ts';
 import { warn, wordsOf } from './requirements.ts';
 import { createSdk, type Sdk } from './sdk/create-sdk.ts';
 import { readVariables } from './sdk/variables.ts';
 
 /** Starts the SDK, as the environment has it. @throws where what it needs is not installed. */
 export function start(): void {
+  // The hook comes after the SDK.
+  Reflect.set(globalThis, HOOK, true);
   const options = readVariables(process.env, warn);
   const instrumentation = (): Instrumentation => new TurnkeeperInstrumentation(options.config);
   const sdk = createSdk({ instrumentation, ...options }, requireSdk(), warn);
