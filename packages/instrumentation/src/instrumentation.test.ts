@@ -170,6 +170,14 @@ describe('TurnkeeperInstrumentation', () => {
     ]);
   });
 
+  test('warns of an engine to stamp only that there is none of, and takes null for no options', () => {
+    for (const config of [null, { stampOnly: ['Pi', 'pi'] }]) {
+      const instrumentation: TurnkeeperInstrumentation = Reflect.construct(TurnkeeperInstrumentation, [config]);
+      instrumentation.disable();
+    }
+    expect(world.tracing.diagnostics).toEqual([expect.stringContaining('stampOnly: there is no Pi, it is left out')]);
+  });
+
   test('says once, in a diagnostic log that is there for it, that the module hook is missing', () => {
     const said: string[] = [];
     const ignore = (): void => {};

@@ -82,13 +82,14 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   constructor(config: TurnkeeperConfig = {}) {
     // The base class enables itself in its constructor, before the fields of this one exist.
     super(SCOPE_NAME, VERSION, { ...config, enabled: false });
-    const unknown = [config.engines ?? []].flat().filter((name) => !ENGINE_NAMES.includes(name));
-    if (unknown.length > 0) {
+    for (const option of ['engines', 'stampOnly'] as const) {
+      const unknown = [config?.[option] ?? []].flat().filter((name) => !ENGINE_NAMES.includes(name));
+      if (unknown.length === 0) continue;
       this._diag.warn(
-        `engines: there is no ${unknown.join(', no ')}, it is left out; there are ${ENGINE_NAMES.join(', ')}`,
+        `${option}: there is no ${unknown.join(', no ')}, it is left out; there are ${ENGINE_NAMES.join(', ')}`,
       );
     }
-    if (config.enabled === false) return;
+    if (config?.enabled === false) return;
     this.setConfig(config);
     this.enable();
   }

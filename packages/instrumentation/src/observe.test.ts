@@ -1,6 +1,7 @@
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { currentSession, withSession } from './session/active-session.ts';
+import type { ObserveOptions } from './observe.ts';
 import { attachSession, SessionContext } from './session/session-context.ts';
 import { script, scriptedAdapter } from './testing/scripted.ts';
 import { startTracing, type Tracing } from './testing/tracing.ts';
@@ -194,6 +195,19 @@ describe('runs', () => {
     say({ type: 'session.bind', run: 'r', id: 'conv-42' }, { type: 'run.end', run: 'r', outcome: ok });
     expect(tree()).toBe('invoke_agent scripted [session conv-42] run.start');
     expect(tracing.diagnostics).toEqual([`turnkeeper: ${warning}`]);
+  });
+
+  test.each([
+    [{ fallback: 'generated' }, 'fallback is generated, not none or generate: none is used'],
+    [{ content: 'ALL' }, 'content is ALL, not none, all or a function: none is used'],
+    [{ content: true }, 'content is true, not none, all or a function: none is used'],
+    [{ content: null, fallback: null }, 'content is null, not none, all or a function: none is used'],
+  ])('under %j go on without it, and a warning says so', (options, warning) => {
+    const { say } = script(options as ObserveOptions);
+    say({ type: 'run.start', run: 'r', input: () => 'hello' }, { type: 'run.end', run: 'r', outcome: ok });
+    expect(tree()).toContain('invoke_agent scripted [no session]');
+    expect(tracing.capture.spans[0]?.attributes).not.toHaveProperty('gen_ai.input.messages');
+    expect(tracing.diagnostics[0]).toBe(`turnkeeper: ${warning}`);
   });
 
   test('past the bound close the oldest as abandoned', () => {

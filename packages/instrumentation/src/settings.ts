@@ -6,6 +6,7 @@ import { EventsListener, type LoggerLike, type LoggerProviderLike, type RunInfo 
 import { MetricsListener } from './record/metrics.ts';
 import { SpanRecorder } from './record/spans.ts';
 import { StampRecorder } from './record/stamp-recorder.ts';
+import { isFunction } from './narrow.ts';
 import { ask } from './say.ts';
 import { DEFAULT_LATE_LIMITS } from './session/session.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
@@ -73,20 +74,29 @@ export function settingsOf(
   const tracer = tracerOf(providers.tracer);
   const events = new EventsListener(providers.logger, ledger, (run) => log.add(run));
   const listeners = [new MetricsListener(providers.meter), events];
-  const content = contentOption(options.content);
+  const refuse = (name: keyof RunOptions, expected: string, standard: string | number): void =>
+    ledger().warnOnce(`${name} is ${String(options[name])}, not ${expected}: ${standard} is used`);
   const number = (name: NumberOption, standard: number, least = 0): number => {
     const value = options[name] ?? standard;
     if (value >= least) return value;
-    ledger().warnOnce(`${name} is ${value}, not a number from ${least} on: ${standard} is used`);
+    refuse(name, `a number from ${least} on`, standard);
     return standard;
   };
+  const { fallback = 'none' } = options;
+  let { content } = options;
+  // A program without types may write another word.
+  if (content !== undefined && !['none', 'all'].includes(String(content)) && !isFunction(content)) {
+    refuse('content', 'none, all or a function', 'none');
+    content = 'none';
+  }
+  if (fallback !== 'none' && fallback !== 'generate') refuse('fallback', 'none or generate', 'none');
   const deadlineMillis = Math.min(number('lateDeadlineMillis', DEFAULT_LATE_LIMITS.deadlineMillis), LONGEST);
   return {
     recorder: options.stampOnly
       ? new StampRecorder({ ledger, listeners })
-      : new SpanRecorder({ ledger, listeners, tracer, content }),
+      : new SpanRecorder({ ledger, listeners, tracer, content: contentOption(content) }),
     ledger,
-    fallback: options.fallback ?? 'none',
+    fallback,
     // A program without types may give one name alone.
     aliases: [options.alsoAs ?? []].flat(),
     environment: process.env['TURNKEEPER_SESSION_ID'],

@@ -283,3 +283,23 @@ test('works around a propagator of one’s own, and says its fields', () => {
   propagator.inject(trace.setSpan(within, span), {}, defaultTextMapSetter);
   expect(written).toEqual([[['session.id', { value: 'conv-42' }]]]);
 });
+
+describe('options that are no good', () => {
+  const make = (options: unknown): SessionPropagator => Reflect.construct(SessionPropagator, [options]);
+
+  test.each([
+    [{ accept: 'allways' }, 'accept: allways is none of never, always and a function: nothing is believed'],
+    [{ send: ['*', 'localhost', '10.0.0.*'] }, 'send: *, 10.0.0.* is neither a host nor *. and a domain'],
+  ])('are named in one line: %j', (options, line) => {
+    make(options);
+    expect(tracing.diagnostics).toEqual([expect.stringContaining(line)]);
+  });
+
+  test.each([null, undefined, {}, { send: 'localhost:80' }, { send: ['*.internal', '::1'], accept: 'never' }])(
+    'are not these: %j',
+    (options) => {
+      make(options);
+      expect(tracing.diagnostics).toEqual([]);
+    },
+  );
+});

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
 import { ATTR_SERVER_ADDRESS, ATTR_SESSION_ID } from '../record/semconv.ts';
-import { ask } from '../say.ts';
+import { ask, say } from '../say.ts';
 import { bindSession, frameIn } from '../session/active-session.ts';
 import { isObject } from '../narrow.ts';
 import { w3c } from './w3c.ts';
@@ -64,10 +64,18 @@ export class SessionPropagator implements TextMapPropagator {
   readonly #accept: NonNullable<SessionPropagatorOptions['accept']>;
   readonly #next: TextMapPropagator;
 
-  constructor({ send = [], accept = 'never', next = w3c }: SessionPropagatorOptions = {}) {
+  constructor(options?: SessionPropagatorOptions) {
+    const { send = [], accept = 'never', next = w3c } = options ?? {};
     this.#send = [send].flat().map(hostOf);
     this.#accept = accept;
     this.#next = next;
+    // A program without types may say anything.
+    if (accept !== 'never' && accept !== 'always' && typeof accept !== 'function') {
+      say('warn', `accept: ${String(accept)} is none of never, always and a function: nothing is believed`);
+    }
+    const wrong = this.#send.filter((host) => !/^(\*\.)?[^*]+$/.test(host));
+    if (wrong.length > 0)
+      say('warn', `send: ${wrong.join(', ')} is neither a host nor *. and a domain, and matches none`);
   }
 
   inject(from: Context, carrier: unknown, setter: TextMapSetter): void {
