@@ -170,6 +170,15 @@ describe('TurnkeeperInstrumentation', () => {
     ]);
   });
 
+  test('takes no session for all: that is an option of what is observed by hand', async () => {
+    const instrumentation: TurnkeeperInstrumentation = Reflect.construct(TurnkeeperInstrumentation, [{ session: 'x' }]);
+    load(instrumentation);
+    await using running = await openPi({ url: world.server.url, id: 'pi-own' });
+    await withSession('conv-42', () => running.session.prompt('hello'));
+    instrumentation.disable();
+    expect(world.tracing.capture).toHaveSession('conv-42', { turns: 1 });
+  });
+
   test('warns of an engine to stamp only that there is none of, and takes null for no options', () => {
     for (const config of [null, { stampOnly: ['Pi', 'pi'] }]) {
       const instrumentation: TurnkeeperInstrumentation = Reflect.construct(TurnkeeperInstrumentation, [config]);

@@ -186,7 +186,12 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
   #observe(adapter: AnyAdapter, target: object): void {
     // Somebody's wrapper may still call ours after it was disabled.
     if (!this.#isEnabled || isObserved(adapter, target)) return;
-    const { stampOnly = [], ...options } = this.getConfig();
+    // Of a program without types: one session for all would beat every other.
+    const {
+      stampOnly = [],
+      session: _session,
+      ...options
+    }: TurnkeeperConfig & { session?: unknown } = this.getConfig();
     const isStampOnly = [stampOnly].flat().some((name) => name === adapter.name);
     const observation = observeWith(
       adapter,
