@@ -51,9 +51,11 @@ describe('what people and models say', () => {
     ];
     expect(record(() => 'words', 'all')).toEqual(all);
     tracing.capture.reset();
-    vi.stubEnv('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', 'true');
-    expect(record(() => 'words')).toEqual(all);
-    tracing.capture.reset();
+    for (const value of ['true', 'TRUE', 'True']) {
+      vi.stubEnv('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', value);
+      expect(record(() => 'words')).toEqual(all);
+      tracing.capture.reset();
+    }
     expect(record(() => 'words', 'none')).toEqual([{}, {}, {}]);
     vi.stubEnv('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', 'yes please');
     tracing.capture.reset();

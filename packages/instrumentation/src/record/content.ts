@@ -27,7 +27,8 @@ const MAX_LENGTH = 16_384;
 /** The option's value, else that of the conventions' variable. */
 export function contentOption(option: ContentOption | undefined): ContentOption {
   if (option !== undefined) return option;
-  return process.env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'] === 'true' ? 'all' : 'none';
+  // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean-value
+  return /^true$/i.test(process.env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'] ?? '') ? 'all' : 'none';
 }
 
 /**
