@@ -214,10 +214,23 @@ describe('the error boundary', () => {
     expect(tracing.diagnostics).toEqual([expect.stringContaining('broken: this target cannot be observed')]);
   });
 
+  test('says what its adapter is for, where that is said in its patches', () => {
+    const attach = (): never => {
+      throw new Error('no such seam');
+    };
+    observe(scriptedAdapter('broken', { attach, patches: [{ module: 'an-engine', export: 'Session' }] }), {});
+    expect(tracing.diagnostics).toEqual([
+      expect.stringContaining('cannot be observed: Error: no such seam (it is for Session of an-engine)'),
+    ]);
+  });
+
   test('names what is observed by no adapter, as a program without types may ask for', () => {
-    const observation: Observation = Reflect.apply(observe, undefined, [undefined, {}]);
-    expect(observation.runs()).toEqual([]);
-    expect(tracing.diagnostics).toEqual([expect.stringContaining('this target cannot be observed')]);
+    for (const adapter of [undefined, 'pi']) {
+      const observation: Observation = Reflect.apply(observe, undefined, [adapter, {}]);
+      expect(observation.runs()).toEqual([]);
+    }
+    const line: unknown = expect.stringMatching(/this target cannot be observed: .* \(first comes an adapter\)/);
+    expect(tracing.diagnostics).toEqual([line, line]);
   });
 
   test('lets an observation that is stopped again leave the one that came after it alone', () => {

@@ -3,6 +3,7 @@ import type { Adapter } from './adapter.ts';
 import { Attachment } from './attachment.ts';
 import { isMap, keptOn } from './kept.ts';
 import { Ledger } from './ledger.ts';
+import { isFunction } from './narrow.ts';
 import type { RunInfo } from './record/events.ts';
 import { say } from './say.ts';
 import type { SessionOptions } from './session/session-details.ts';
@@ -68,9 +69,13 @@ export function observeWith<Target extends object, Native, State>(
   }
 }
 
-/** A program without types may ask the wrong module for an adapter, and give none. */
-function unobserved(adapter: { readonly name: string } | undefined, error: unknown): Observation {
-  const message = `${adapter?.name}: this target cannot be observed: ${String(error)}`;
+type AnyAdapter = Pick<Adapter<never, never, never>, 'name' | 'patches' | 'attach'>;
+
+/** A program without types may give another object of the engine's, or what is no adapter. */
+function unobserved(adapter: AnyAdapter | undefined, error: unknown): Observation {
+  const targets = adapter?.patches?.map((patch) => `${patch.export} of ${patch.module}`).join(' or ');
+  const hint = targets ? ` (it is for ${targets})` : isFunction(adapter?.attach) ? '' : ' (first comes an adapter)';
+  const message = `${adapter?.name}: this target cannot be observed: ${String(error)}${hint}`;
   Ledger.of(trace.getTracerProvider()).warnOnce(message, error);
   return { runs: () => [], stop: () => {} };
 }
