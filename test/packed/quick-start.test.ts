@@ -5,7 +5,7 @@ import '@turnkeeper/check/vitest';
 import { startModelServer } from '@turnkeeper/model-server';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { receive, root, runNode } from '../program.ts';
-import { ENGINES } from './lines.ts';
+import { ENGINES, LINES } from './lines.ts';
 import { openPiHome } from './pi-home.ts';
 
 const { lines, nodes } = inject('installation');
@@ -31,15 +31,21 @@ beforeAll(async () => {
   }
 });
 
+const told = commands.filter((command) => command.startsWith('npm ')).flatMap((command) => command.split(' ').slice(2));
+
 test('installs exactly what its programs need', async () => {
-  const told = commands
-    .filter((command) => command.startsWith('npm '))
-    .flatMap((command) => command.split(' ').slice(2));
   expect(ENGINES).toContain(told.find((name) => name.startsWith('@earendil-works/')));
   const manifest: { readonly dependencies: object } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'));
   const others = ['@turnkeeper/check', '@openai/agents', 'zod'];
   const installed = Object.keys(manifest.dependencies).filter((name) => !others.includes(name));
-  expect(told.map((name) => name.replace(/(?<=.)@.*/, '')).toSorted()).toEqual(installed.toSorted());
+  const names = new Set(told.map((name) => name.replace(/(?<=.)@.*/, '')));
+  expect([...names].toSorted()).toEqual(installed.toSorted());
+});
+
+test('names versions of the older line that go with each other', () => {
+  const versions = told.filter((name) => /^@opentelemetry\/.+@0/.test(name));
+  expect(versions).toHaveLength(2);
+  expect(LINES[0]?.packages).toEqual(expect.arrayContaining(versions));
 });
 
 const programs = commands.filter((command) => command.startsWith('node '));
