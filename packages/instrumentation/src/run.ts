@@ -110,7 +110,7 @@ export class Run {
   readonly #recorder: Recorder;
   readonly #calls = new Map<CallId, Call>();
   /** The waits that are to be ended by name; undefined: the one that any event ends. */
-  readonly #waits = new Set<string | undefined>();
+  #waits: Set<string | undefined> | undefined;
   #phase: RunPhase = 'pending';
   readonly #phaseNow = (): RunPhase => this.#phase;
   readonly #traceNow = (): string | undefined => this.#span?.spanContext().traceId;
@@ -152,7 +152,7 @@ export class Run {
 
   /** For a person: as long as that takes. */
   get isWaiting(): boolean {
-    return this.#waits.size > 0;
+    return this.#waits !== undefined && this.#waits.size > 0;
   }
 
   /** The run's span, once it has begun. */
@@ -224,14 +224,15 @@ export class Run {
   handle(event: Exclude<RunEvent, { type: 'run.start' | 'session.bind' | 'session.end' }>, at: Millis): void {
     if (this.#phase !== 'open') return;
     this.lastEventAt = Math.max(this.lastEventAt, at);
-    this.#waits.delete(undefined);
+    this.#waits?.delete(undefined);
     switch (event.type) {
       case 'run.wait':
+        this.#waits ??= new Set();
         if (this.#waits.size < MAX_OPEN_CALLS) this.#waits.add(event.wait);
         this.#recorder.wait(this, event, at);
         return;
       case 'run.resume':
-        this.#waits.delete(event.wait);
+        this.#waits?.delete(event.wait);
         return;
       case 'run.state':
         this.#recorder.state(this, event, at);

@@ -47,6 +47,8 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
   readonly #late = new LateSessions();
   /** Where the program limits its attributes' texts: known once the SDK has kept the beginning of an id only. */
   #textLimit: number | undefined;
+  /** The length of the longest id that was looked at for that. */
+  #longest = 0;
   /** For open spans whose session's id is still to come: what stops waiting for it. */
   readonly #forget = new WeakMap<object, () => void>();
 
@@ -117,10 +119,16 @@ export class SessionSpanProcessor<StartedSpan extends Span = Span, EndedSpan ext
     const isPlain = (other === undefined || other === id) && !this.#options.conversationOnEverySpan;
     const before = isPlain ? undefined : { ...attributes };
     span.setAttributes(stampsOf(session));
-    const kept = attributesOf(span)[ATTR_SESSION_ID];
-    if (kept && kept !== id && typeof kept === 'string' && id.startsWith(kept)) this.#textLimit = kept.length;
+    if (id.length > this.#longest) this.#lookWhatIsKept(span, id);
     const missing = before && this.#missing(session, before);
     if (missing) span.setAttributes(missing);
+  }
+
+  /** The SDK may cut texts, and says so nowhere. */
+  #lookWhatIsKept(span: Span, id: string): void {
+    this.#longest = id.length;
+    const kept = attributesOf(span)[ATTR_SESSION_ID];
+    if (kept && kept !== id && typeof kept === 'string' && id.startsWith(kept)) this.#textLimit = kept.length;
   }
 
   /** What an ended span lacks is put in front of it: an ended span takes no attributes. */
