@@ -96,8 +96,11 @@ describe('pnpm record', () => {
   const record = join(copy, 'scripts/record.ts');
 
   test('hears of Pi what its recordings hold', async () => {
+    // How often Pi is heard to go on is a matter of time.
     const heard = async (): Promise<unknown> =>
-      (await readFile(join(copy, 'src/adapters/pi/recordings/tool.jsonl'), 'utf8')).match(/"native":\{"kind":"[^"]+/g);
+      (await readFile(join(copy, 'src/adapters/pi/recordings/tool.jsonl'), 'utf8'))
+        .match(/"native":\{"kind":"[^"]+/g)
+        ?.filter((native) => !native.endsWith('progress'));
     const before = await heard();
     expect(await runNode([record, 'pi'], { cwd: copy })).toMatchObject({ status: 0, stderr: '' });
     expect(await heard()).toEqual(before);
