@@ -30,7 +30,7 @@ async function prompt(work: (peer: AgentContext) => Promise<void>, thinking: num
     await wait(thinking);
     return { outcome: { outcome: 'selected' as const, optionId: 'yes' } };
   });
-  observe(acp, app, { idleTimeoutMillis: 200 });
+  observe(acp, app, { idleTimeoutMillis: 1_000 });
   const { agent } = app.connect(working);
   await agent.request('initialize', { protocolVersion: 1 });
   const { sessionId } = await agent.request('session/new', { cwd: '/', mcpServers: [] });
@@ -61,7 +61,7 @@ describe('a permission', () => {
       await complete(peer, 'c2');
       await asked;
       await complete(peer, 'c1');
-    }, 600);
+    }, 2_500);
     expect(ended()).toEqual([undefined]);
     expect(tracing.capture).toPassChecks();
   });

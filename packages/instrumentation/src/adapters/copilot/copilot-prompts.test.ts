@@ -98,16 +98,16 @@ describe('a prompt', () => {
 
   test('that waits for a permission is abandoned when it is given, and nothing more happens', async () => {
     const hanging = { ...weather, skipPermission: false, handler: () => new Promise<never>(() => {}) };
-    const { client, config } = await world.open({ tools: [hanging] }, { idleTimeoutMillis: 1_500 });
+    const { client, config } = await world.open({ tools: [hanging] }, { idleTimeoutMillis: 3_000 });
     const onPermissionRequest = async () => {
-      await wait(2_500);
+      await wait(4_500);
       return { kind: 'approve-once' as const };
     };
     const session = await client.createSession({ ...config, sessionId: 'own-1', onPermissionRequest });
     const sent = performance.now();
     void session.send('#weather');
     await until(() => world.tracing.capture.index.runs.length === 1);
-    expect(performance.now() - sent).toBeGreaterThan(2_500);
+    expect(performance.now() - sent).toBeGreaterThan(4_500);
     expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('abandoned');
   });
 

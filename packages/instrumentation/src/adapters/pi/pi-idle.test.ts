@@ -12,9 +12,9 @@ let world: PiWorld;
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** How long Pi may be silent, and what takes longer. Milliseconds. */
-const idleTimeoutMillis = 300;
-const PAUSE = 50;
-const PAUSES = 12;
+const idleTimeoutMillis = 1_000;
+const PAUSE = 100;
+const PAUSES = 16;
 
 const answer = { content: [{ type: 'text' as const, text: 'rain' }], details: undefined };
 
