@@ -96,9 +96,14 @@ function wrap(object: object, name: string | symbol, followed: Followed): boolea
   if (!isFunction(own)) return true;
   // It may give something more in its `finally`, which nobody reads.
   const isLeft = name === 'return';
-  const value = new Proxy(own, {
-    apply: (_own, self, given) => followed.by(() => Reflect.apply(own, self, given), isLeft),
-  });
+  const call = (self: unknown, given: unknown[]): unknown => followed.by(() => Reflect.apply(own, self, given), isLeft);
+  // `await using` takes no proxy of a function: https://github.com/nodejs/node/issues/65482.
+  const value =
+    name === Symbol.asyncDispose
+      ? function (this: unknown, ...given: unknown[]): unknown {
+          return call(this, given);
+        }
+      : new Proxy(own, { apply: (_own, self, given) => call(self, given) });
   return Reflect.defineProperty(object, name, { value, configurable: true, writable: true });
 }
 

@@ -12,6 +12,23 @@ const tree = (): string => tracing.capture.tree();
 const errors = (): unknown[] => tracing.capture.spans.map(({ attributes }) => attributes['error.type']);
 const work = (): void => tracing.tracer.startSpan('SELECT').end();
 
+/** Says what was done with it, and has something private to say it with. */
+class Connection {
+  readonly #told: string[];
+
+  constructor(told: string[]) {
+    this.#told = told;
+  }
+
+  [Symbol.dispose](): void {
+    this.#told.push('disposed of');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#told.push('disposed of later');
+  }
+}
+
 /** Works in the database between its values. */
 class Counter {
   async *stream(): AsyncGenerator<number> {
@@ -21,6 +38,18 @@ class Counter {
     }
   }
 }
+
+test('what is traced is a resource that Node disposes of by itself, as `using` does', async () => {
+  const told: string[] = [];
+  const Traced = traceService(Connection, { name: 'client' });
+  const resources = new DisposableStack();
+  resources.use(new Traced(told));
+  resources.dispose();
+  const later = new AsyncDisposableStack();
+  later.use(traceService(new Connection(told), { name: 'client' }));
+  await later.disposeAsync();
+  expect([told, tracing.capture.spans]).toEqual([['disposed of', 'disposed of later'], []]);
+});
 
 describe('a call', () => {
   test('runs until a promise of a class of its own settles, and gives that very promise', async () => {

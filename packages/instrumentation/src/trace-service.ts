@@ -88,15 +88,21 @@ class Service {
         const named = traced.get(value) ?? new Map<string | symbol, Function>();
         const known = named.get(key);
         if (known) return known;
-        const method: Function = new Proxy(value, {
-          apply: (_callee, self, args) => {
-            const call = (): unknown => Reflect.apply(value, itself(self), args.map(itself));
-            return typeof key === 'symbol' || key in Object.prototype
-              ? call()
-              : this.#call(`${this.#name}.${key}`, own, args, call);
-          },
-          construct: (_callee, args, newTarget) => construct(value, args, newTarget === method ? value : newTarget),
-        });
+        const call = (self: unknown, args: unknown[]): unknown => Reflect.apply(value, itself(self), args.map(itself));
+        // `using` takes no proxy of a function: https://github.com/nodejs/node/issues/65482.
+        const method: Function =
+          key === Symbol.dispose || key === Symbol.asyncDispose
+            ? function (this: unknown, ...args: unknown[]): unknown {
+                return call(this, args);
+              }
+            : new Proxy(value, {
+                apply: (_callee, self, args) =>
+                  typeof key === 'symbol' || key in Object.prototype
+                    ? call(self, args)
+                    : this.#call(`${this.#name}.${key}`, own, args, () => call(self, args)),
+                construct: (_callee, args, newTarget) =>
+                  construct(value, args, newTarget === method ? value : newTarget),
+              });
         traced.set(value, named.set(key, method));
         return method;
       },

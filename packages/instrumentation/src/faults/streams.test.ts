@@ -238,6 +238,23 @@ describe('an iterator', () => {
     );
   });
 
+  test('is a resource that Node disposes of by itself, as `await using` does', async () => {
+    const resources = new AsyncDisposableStack();
+    const generator = resources.use(withSession('conv-1', serve(numbers)));
+    await generator.next();
+    const tokens = resources.use(
+      withSession(
+        'conv-2',
+        serve(() => new Tokens()),
+      ),
+    );
+    await resources.disposeAsync();
+    expect([tokens.left, await generator.next()]).toEqual([0, { done: true, value: undefined }]);
+    expect(tree()).toBe(
+      'invoke_agent service [session conv-1] run.start\n  SELECT\ninvoke_agent service [session conv-2] run.start',
+    );
+  });
+
   test('keeps what others keep on its methods, a spy’s calls for one', async () => {
     const next = vi.fn<() => Promise<IteratorResult<number>>>(async () => ({ done: true, value: 0 }));
     const iterator = withSession(
