@@ -225,6 +225,21 @@ describe('what else belongs to a session', () => {
     expect(root.attributes['turnkeeper.session.application']).toBe('shop');
   });
 
+  test('is on its log events too, and nothing of another session that they are said in', () => {
+    const other = { sessionId: 'conv-1', userId: 'u-1', attributes: { theirs: true } };
+    const { say } = turn({ session });
+    withSession(other, () => {
+      turn({ session });
+      say({ type: 'session.end', session: 'own-1' });
+    });
+    const names = ['session.start', 'run.start', 'run.start', 'session.end'];
+    expect(events()).toEqual(names);
+    for (const { attributes } of logs.index.logs) {
+      expect(attributes).toMatchObject(carried);
+      expect(attributes).not.toHaveProperty('theirs');
+    }
+  });
+
   test('is bounded and checked: what is no good is left out, with a line for each', () => {
     const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`k${index}`, index]));
     const bad = { sessionId: 'conv-42', userId: 'x'.repeat(129), applicationName: '', attributes: many };

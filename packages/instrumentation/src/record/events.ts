@@ -1,10 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
-import { trace, type Attributes, type Context, type HrTime } from '@opentelemetry/api';
+import type { Attributes, Context, HrTime } from '@opentelemetry/api';
 import { toHrTime } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Run } from '../run.ts';
 import type { RunListener } from '../recorder.ts';
 import type { Millis } from '../run-event.ts';
+import { activeContext, withFrame } from '../session/active-session.ts';
 import type { Session, SessionSource } from '../session/session.ts';
 import {
   ATTR_GEN_AI_CONVERSATION_ID,
@@ -118,9 +119,8 @@ export class EventsListener implements RunListener {
   #log(run: Run, at: Millis): void {
     const logger = this.#logger();
     if (!logger) return;
-    const { session, span } = run;
+    const { session, context } = run;
     const timestamp = toHrTime(at);
-    const context = span ? trace.setSpan(run.base, span) : run.base;
     if (session.id !== undefined && this.#ledger().isFirstOf(session.id)) {
       logger.emit({ eventName: EVENT_SESSION_START, attributes: sessionStartAttributes(session), timestamp, context });
     }
@@ -130,7 +130,8 @@ export class EventsListener implements RunListener {
   sessionEnded(session: Session, at: Millis): void {
     if (session.id === undefined) return;
     const attributes = { [ATTR_SESSION_ID]: session.id };
-    this.#logger()?.emit({ eventName: EVENT_SESSION_END, attributes, timestamp: toHrTime(at) });
+    const context = withFrame(activeContext(), { session });
+    this.#logger()?.emit({ eventName: EVENT_SESSION_END, attributes, timestamp: toHrTime(at), context });
   }
 }
 
