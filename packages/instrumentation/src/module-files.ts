@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { isFunction, isObject } from './narrow.ts';
 
 /** A mark on the global object: the module hook is there. A symbol of the registry, for other copies of this package. */
 export const HOOK: symbol = Symbol.for('turnkeeper.hook');
@@ -29,11 +30,7 @@ export function onModuleFile(packages: readonly string[], found: Found): () => v
   return () => hook.unhook();
 }
 
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
 /** What it constructs is of no interest. */
 function isHook(value: unknown): value is Hook {
-  return typeof value === 'function';
+  return isFunction(value);
 }

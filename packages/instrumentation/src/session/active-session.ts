@@ -11,6 +11,7 @@ import {
 import { stampsOf } from '../record/session-attributes.ts';
 import { keptOn } from '../kept.ts';
 import { Ledger } from '../ledger.ts';
+import { isObject } from '../narrow.ts';
 import { say } from '../say.ts';
 import { noteGuest, sessionOn } from './noted-session.ts';
 import { Session, type SessionSource } from './session.ts';
@@ -73,7 +74,7 @@ export function frameIn(from: Context): Frame | undefined {
 
 /** By shape: it may be another copy of this package that put it there. */
 function isFrame(value: unknown): value is Frame {
-  return typeof value === 'object' && value !== null && 'session' in value;
+  return isObject(value) && 'session' in value;
 }
 
 export function withFrame(from: Context, frame: Frame): Context {

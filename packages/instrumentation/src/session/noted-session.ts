@@ -1,3 +1,4 @@
+import { isObject } from '../narrow.ts';
 import type { Session } from './session.ts';
 
 /** On a span: the session it belongs to, for children that are started with an explicit parent. */
@@ -31,5 +32,5 @@ export function noteGuest(span: Noted, session: Session): void {
 
 /** By shape: it may be another copy of this package that noted it. */
 function isSession(value: unknown): value is Session {
-  return typeof value === 'object' && value !== null && 'whenKnown' in value && 'hold' in value;
+  return isObject(value) && 'whenKnown' in value && 'hold' in value;
 }
