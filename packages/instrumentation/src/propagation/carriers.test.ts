@@ -32,6 +32,18 @@ describe('a carrier is read', () => {
     for (const none of [{}, null, undefined]) expect(carrierFromHeaders(none)).toEqual({});
   });
 
+  test('from headers of another class than the platform’s, as undici and servers that run everywhere have', () => {
+    const given = new Headers({ traceparent, baggage });
+    class OtherHeaders {
+      get(name: string): string | null {
+        return given.get(name);
+      }
+    }
+    const headers = new OtherHeaders() as Headers;
+    expect(carrierFromHeaders(headers)).toEqual({ traceparent, baggage });
+    expect(carrierFromHeaders({ get: 'a header', traceparent })).toEqual({ traceparent });
+  });
+
   test('by the names of the configured propagator, as headers and as variables write them', () => {
     propagation.disable();
     propagation.setGlobalPropagator({ inject: () => {}, extract: (into) => into, fields: () => ['X-Own-Id'] });

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { defaultTextMapGetter, propagation, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { Carrier, Destination } from '../adapter.ts';
+import { isFunction, isObject } from '../narrow.ts';
 import { ATTR_SESSION_ID } from '../record/semconv.ts';
 import { activeContext, aroundWhatIsOver, bindSession, frameIn, runInContext } from '../session/active-session.ts';
 import { isTracingSuppressed } from '../suppression.ts';
@@ -40,9 +41,14 @@ const W3C_FIELDS = ['traceparent', 'tracestate', 'baggage'];
  * all: an empty one.
  */
 export function carrierFromHeaders(headers: Headers | Readonly<Record<string, unknown>> | null | undefined): Carrier {
-  return headers instanceof Headers
+  return isHeaders(headers)
     ? pick((field) => headers.get(field))
     : pick((field) => headers?.[field] ?? headers?.[field.toLowerCase()]);
+}
+
+/** By shape: undici, and servers that run everywhere, have a class of their own. */
+function isHeaders(value: unknown): value is Pick<Headers, 'get'> {
+  return isObject(value) && isFunction(Reflect.get(value, 'get'));
 }
 
 /** The carrier in the `_meta` of a message of ACP or MCP. Anything that is none gives an empty one. */
