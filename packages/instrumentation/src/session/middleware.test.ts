@@ -73,6 +73,16 @@ describe('the handler of Web-standard requests', () => {
     expect(await sessionHandler(tell)(post(new Blob([short]).stream()))).toEqual(['größer', short]);
   });
 
+  test('leaves the body to the handler where a request gives itself for its copy', async () => {
+    const body = '{"session_id":"from-body"}';
+    const own = (headers?: Record<string, string>): Request => {
+      const request = post(body, { 'content-type': 'application/json', ...headers });
+      return Object.assign(request, { clone: () => request });
+    };
+    expect(await sessionHandler(tell)(own())).toEqual([undefined, body]);
+    expect(await sessionHandler(tell)(own({ 'x-session-id': 'from-header' }))).toEqual(['from-header', body]);
+  });
+
   test('takes the header and the fields that it is told to', async () => {
     const options: SessionMiddlewareOptions = { header: 'X-Conversation', sessionId: ['thread'] };
     const named = { 'x-conversation': 'a', 'x-session-id': 'b' };
@@ -129,6 +139,14 @@ describe('the middleware in the style of Connect, on a real server', () => {
     expect(await ask({ body }, { body: false })).toEqual([null, parsed]);
     expect(await ask({ headers: { 'x-session-id': 'get' } })).toEqual(['get', null]);
     expect(await ask({})).toEqual([null, null]);
+  });
+
+  test('is a hook of Fastify’s too, whose last argument takes errors only', () => {
+    const hook: (request: IncomingMessage, reply: object, done: (error?: Error) => void) => void = sessionMiddleware();
+    const seen: unknown[] = [];
+    const request = Object.assign(Object.create(null), { headers: { 'x-session-id': 'conv-42' } });
+    hook(request, {}, (error) => seen.push(error, currentSession()?.id));
+    expect(seen).toEqual([undefined, 'conv-42']);
   });
 
   test.each(BAD)('takes the bad id %j for none', async (id) => {

@@ -41,7 +41,7 @@ export interface ConnectRequest {
  */
 export function sessionMiddleware(
   options: SessionMiddlewareOptions = {},
-): (request: ConnectRequest, response: unknown, next: (error?: unknown) => void) => void {
+): (request: ConnectRequest, response: unknown, next: () => void) => void {
   return (request, _response, next) => {
     const session =
       sessionIn(options, (name) => request.headers[name]) ??
@@ -69,7 +69,9 @@ async function readBody(request: Request, options: SessionMiddlewareOptions): Pr
   const length = Number(request.headers.get('content-length') ?? 0);
   if (options.body === false || !isJson || !request.body || request.bodyUsed || length > MAX_BODY) return {};
   try {
-    const text = await readText(request.clone().body);
+    const copy = request.clone();
+    // The requests of some servers (GraphQL Yoga) give themselves: to read one would take the body from the handler.
+    const text = copy === request ? undefined : await readText(copy.body);
     return text === undefined ? {} : envelopeOf(JSON.parse(text), options);
   } catch {
     // Not JSON after all: whose request it is, the handler finds out.
