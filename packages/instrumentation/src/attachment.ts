@@ -251,7 +251,7 @@ export class Attachment<Target extends object, Native, State> implements Tap<Nat
       this.#drop(run);
       return;
     }
-    if (this.#adapter.takesTurns) run.rebase(aroundWhatIsOver(run.base, (around) => this.#isTurnBefore(around, event)));
+    if (this.#adapter.takesTurns) run.base = aroundWhatIsOver(run.base, (around) => this.#isTurnBefore(around, event));
     run.begin(event, at);
     this.#remember(event.session, run.session);
     if (!run.session.isSettled && run.ownsSession) {

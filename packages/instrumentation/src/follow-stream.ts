@@ -39,7 +39,7 @@ export function followStream(
   see: (value: unknown) => void,
 ): boolean {
   const frame = frameIn(within);
-  const from = frame?.run && frameIn(frame.run.base);
+  const from = frame?.run && frameIn(frame.run.origin.base);
   let isOver = false;
   const over: StreamDone = (failure) => {
     if (!isOver) done(failure);

@@ -19,6 +19,7 @@ import type {
   Usage,
 } from './run-event.ts';
 import {
+  aroundWhatIsOver,
   frameIn,
   withFrame,
   withFrameAndSpan,
@@ -84,6 +85,7 @@ const MAX_OPEN_CALLS = 10_000;
 export class Run {
   readonly id: string;
   readonly engine: string;
+  /** The context of whoever called, without what is over by the time that the run is. */
   base: Context;
   readonly calledAt: Millis;
   readonly session: Session;
@@ -163,13 +165,6 @@ export class Run {
   /** Whether the run began inside another one, which is still going on. */
   get isNested(): boolean {
     return frameIn(this.base)?.run?.phase() === 'open';
-  }
-
-  /** It is no work of what it was called in, but follows it. */
-  rebase(base: Context): void {
-    this.base = base;
-    const { run } = frameIn(this.context) ?? {};
-    if (run) run.base = base;
   }
 
   /** The context that work of the run, or of one of its open calls, runs in; undefined where there is none. */
@@ -270,6 +265,8 @@ export class Run {
     const unfinished: Outcome = outcome.kind === 'ok' ? { kind: 'error', type: 'unfinished' } : outcome;
     const calls = this.isRecorded ? [...this.#calls.values()] : [];
     this.#phase = 'closed';
+    // Of turns that each begin before the one around them ends, the last would keep all.
+    this.base = aroundWhatIsOver(this.base);
     this.#calls.clear();
     let failure: Failure | undefined;
     // A processor that fails at the end of one keeps no other open.
@@ -348,7 +345,7 @@ export class Run {
   }
 
   #frame(kind: EnclosingRun['kind'], call?: CallId): Frame {
-    const { id, engine, base, session } = this;
+    const { id, engine, session } = this;
     const run = {
       id,
       attachment: this.#attachment,
@@ -358,7 +355,7 @@ export class Run {
       call,
       phase: this.#phaseNow,
       traceId: this.#traceNow,
-      base,
+      origin: this,
     };
     return { session, run };
   }

@@ -1,10 +1,11 @@
 /** Too much of everything, and clocks that lie: nothing stays open, no table grows. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { promisify } from 'node:util';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Clock } from '../clock.ts';
-import { withSession } from '../session/active-session.ts';
+import { activeContext, frameIn, withSession } from '../session/active-session.ts';
 import { Session } from '../session/session.ts';
 import { attachScripted } from '../testing/attached.ts';
 import { collectGarbage } from '../testing/garbage.ts';
@@ -119,6 +120,29 @@ test('100,000 sessions, each inside the one before, are no deeper than two', () 
     expect(session.isSettled).toBe(true);
   }
   expect([session?.id, session?.parentId]).toEqual(['conv-99999', 'conv-99998']);
+});
+
+test('1,000 turns, each begun in a tool of the one before and over once the next has begun, keep none but the last', () => {
+  const { tap, say } = attachScripted();
+  const last = 1_000;
+  let depth = 0;
+  const begin = (index: number): void => {
+    const run = `r-${index}`;
+    tap.run(run, [], () => {
+      say({ type: 'run.start', run }, { type: 'tool.start', run, call: 't', tool: 'go on' });
+      tap.inside({ run, call: 't' }, () => {
+        if (index < last) waiting.push(AsyncLocalStorage.bind(() => begin(index + 1)));
+        for (let frame = frameIn(activeContext()); frame?.run; frame = frameIn(frame.run.origin.base)) depth += 1;
+      });
+    });
+    depth = index === last ? depth : 0;
+    if (index > 0) say({ type: 'run.end', run: `r-${index - 1}`, outcome: ok });
+  };
+  const waiting = [(): void => withSession('conv-42', () => begin(0))];
+  for (let next = waiting.pop(); next; next = waiting.pop()) next();
+  // The last one, the one around it, and the one around that, which is over.
+  expect(depth).toBe(3);
+  expect(tracing.capture.spans).toHaveLength(last * 2);
 });
 
 test('a run whose engine nobody has any more is closed too, once it is silent for too long', async () => {

@@ -40,8 +40,8 @@ export interface EnclosingRun {
   readonly phase: () => RunPhase;
   /** In which all of its spans are; undefined while it has none. */
   readonly traceId: () => string | undefined;
-  /** The context that the run was called in; of a turn that was called inside the one before, where that one was. */
-  base: Context;
+  /** Holds the context that the run was called in; of a turn that was called inside the one before, where that one was. */
+  readonly origin: { readonly base: Context };
 }
 
 /** What the contexts of runs know an attachment by: they may outlive it. */
@@ -162,7 +162,7 @@ export function aroundWhatIsOver(active: Context, isOverToo: (run: EnclosingRun)
   while (frame?.run && isOver(frame.run)) {
     const { session, run }: Frame = frame;
     isBelow ||= run.traceId() === traceId;
-    base = run.base;
+    base = run.origin.base;
     frame = frameIn(base);
     if (session !== run.session) frame = { session, run: frame?.run };
   }
