@@ -1,14 +1,21 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunEvent } from '@turnkeeper/instrumentation/adapter';
+import { wrapMethod, type RunEvent } from '@turnkeeper/instrumentation/adapter';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { backInTime, growing, leaked, mixed, translateAll, unlike, unpaired } from './contract/laws.ts';
 import { called, notDetached, notShielded, notTraced } from './contract/live.ts';
 import { readRecording, readRepertoire, recordAdapter, writeRecording, type Recording } from './contract/recording.ts';
 import { broken } from './contract/replay.ts';
 import { SCENARIO_NAMES } from './contract/scenarios.ts';
-import { openSample, provider, sample, sampleSignals, type SampleAdapter } from './testing/sample-engine.ts';
+import {
+  openSample,
+  provider,
+  sample,
+  sampleSignals,
+  SampleEngine,
+  type SampleAdapter,
+} from './testing/sample-engine.ts';
 
 const recording: Recording = {
   engine: 'sample',
@@ -24,6 +31,11 @@ const options = { provider, live: openSample };
 function changed(change: (events: RunEvent[]) => Iterable<RunEvent>): SampleAdapter {
   return { ...sample, translate: (native, state) => change([...sample.translate(native, state)]) };
 }
+
+/** The sample adapter with some of its events dated by itself. */
+const dating = (times: Partial<Record<RunEvent['type'], number>>): SampleAdapter =>
+  changed((events) => events.map((event) => ({ ...event, ...(event.type in times && { at: times[event.type] }) })));
+const begun = 1_790_000_000_000;
 
 const dropped = (type: RunEvent['type']): SampleAdapter =>
   changed((events) => events.filter((event) => event.type !== type));
@@ -46,6 +58,11 @@ describe('a good adapter', () => {
   });
 });
 
+test('a good adapter may date some events, and leave the time of others to the core', () => {
+  expect(backInTime(eventsOf(dating({ 'tool.end': begun })))).toEqual([]);
+  expect(backInTime(eventsOf(dating({ 'run.start': begun, 'tool.end': begun + 2 })))).toEqual([]);
+});
+
 describe('a seeded defect is caught:', () => {
   test('a run without an end', () => expect(unpaired(eventsOf(dropped('run.end')))).toEqual(['run run-1 has no end']));
   test('a call without an end', () =>
@@ -62,8 +79,19 @@ describe('a seeded defect is caught:', () => {
     expect(unpaired(eventsOf(twice))).toEqual(['call call-1 of run run-1 starts twice']);
   });
   test('a time that goes back', () => {
-    const back = changed((events) => events.map((event) => (event.type === 'run.end' ? { ...event, at: 1 } : event)));
-    expect(backInTime(eventsOf(back))).toEqual(['run.end of run run-1 is 1.000 ms before the event ahead of it']);
+    const back = dating({ 'tool.start': begun + 1, 'tool.end': begun - 3 });
+    expect(backInTime(eventsOf(back))).toEqual(['tool.end of run run-1 is 4.000 ms before the event ahead of it']);
+  });
+  test.each([1, 12_345.678, begun / 1000, Number.NaN, Number.POSITIVE_INFINITY])('the time %d', (at) => {
+    expect(backInTime(eventsOf(dating({ 'tool.end': at })))).toEqual([
+      `tool.end of run run-1 has the time ${at}, not milliseconds since the epoch`,
+    ]);
+  });
+  test('a call within one that is not open', () => {
+    const lost = changed((events) =>
+      events.map((event) => (event.type === 'tool.start' ? { ...event, within: 'nobody' } : event)),
+    );
+    expect(unpaired(eventsOf(lost))).toEqual(['call call-1 of run run-1 is within call nobody, which is not open']);
   });
   test('content outside a thunk', () => {
     const telling = changed((events) =>
@@ -113,7 +141,38 @@ describe('a seeded defect is caught:', () => {
     expect(broken(strict, [{ at: 0, native: { kind: 'unheard-of' } }], provider)).toHaveLength(1);
   });
   test('an adapter that hears nothing', async () => {
-    expect(await notTraced({ ...sample, attach: () => () => {} }, options)).toHaveLength(1);
+    expect(await notTraced({ ...sample, attach: () => () => {} }, options)).toEqual([
+      'a turn of the engine left no run',
+    ]);
+  });
+  test.each(['start', 'attach', 'translate'] as const)(
+    'an adapter that hears nothing, for its %s throws',
+    async (name) => {
+      const failing: SampleAdapter = {
+        ...sample,
+        [name]: () => {
+          throw new Error('a mistake');
+        },
+      };
+      expect(await notTraced(failing, options)).toEqual([
+        `a turn of the engine left no run: ${name} threw Error: a mistake`,
+      ]);
+    },
+  );
+  test('a hook that stays on a class', async () => {
+    const before = Object.getOwnPropertyDescriptor(SampleEngine.prototype, 'ask')!;
+    const clinging: SampleAdapter = {
+      ...sample,
+      attach: (engine, tap) => {
+        wrapMethod(SampleEngine.prototype, 'ask', (proceed, args) => proceed(...args));
+        return sample.attach(engine, tap);
+      },
+    };
+    try {
+      expect(await notDetached(clinging, options)).toEqual(['ask of the target’s class is not as it was']);
+    } finally {
+      Object.defineProperty(SampleEngine.prototype, 'ask', before);
+    }
   });
   test('an adapter that goes on listening, and leaves its hook behind', async () => {
     const clinging: SampleAdapter = { ...sample, attach: (engine, tap) => (sample.attach(engine, tap), () => {}) };
@@ -138,6 +197,21 @@ describe('a seeded defect is caught:', () => {
       attach: (engine, tap) => (engine.history(), sample.attach(engine, tap)),
     };
     expect(await called(curious, { ...options, mayCall: ['on'] })).toEqual([
+      'history was called 1 times, 0 without observing',
+    ]);
+  });
+  test('a call of what the engine inherits', async () => {
+    class Derived extends SampleEngine {}
+    const live = async () => {
+      const target = new Derived();
+      return { target, turn: () => target.ask('anything'), [Symbol.asyncDispose]: () => Promise.resolve() };
+    };
+    const curious: SampleAdapter = {
+      ...sample,
+      attach: (engine, tap) => (engine.history(), sample.attach(engine, tap)),
+    };
+    expect(await called(sample, { provider, live, mayCall: ['on'] })).toEqual([]);
+    expect(await called(curious, { provider, live, mayCall: ['on'] })).toEqual([
       'history was called 1 times, 0 without observing',
     ]);
   });

@@ -4,11 +4,14 @@ import type { RecordedSignal, Recording } from './recording.ts';
 /** An adapter of any engine. */
 export type AnyAdapter = Adapter<object, unknown, unknown>;
 
-/** An event, and when it is received. */
+/** An event, and when it happened: milliseconds after the first signal. */
 export interface TimedEvent {
   readonly event: RunEvent;
   readonly at: number;
 }
+
+/** What is dated before this is no time since the epoch, but one of another clock: it would be in the year 1973. */
+const LEAST_TIME = 1e11;
 
 /** What an adapter makes of recorded signals. `state` is a fresh one by default. */
 export function translateAll(
@@ -16,12 +19,28 @@ export function translateAll(
   signals: readonly RecordedSignal[],
   state: unknown = adapter.start({}),
 ): TimedEvent[] {
-  return signals.flatMap(({ at, native }) =>
-    Array.from(adapter.translate(native, state), (event) => ({ event, at: event.at ?? at })),
+  const events = signals.flatMap(({ at, native }) =>
+    Array.from(adapter.translate(native, state), (event) => ({ event, received: at })),
   );
+  // Adapters date by the epoch, a recording counts from its first signal: nothing happens after it is received.
+  const begun = events.reduce(
+    (latest, { event: { at = Number.NaN }, received }) => (isTime(at) ? Math.max(latest, at - received) : latest),
+    Number.NEGATIVE_INFINITY,
+  );
+  return events.map(({ event, received }) => {
+    const { at = Number.NaN } = event;
+    return { event, at: isTime(at) ? at - begun : received };
+  });
 }
 
-/** Every start has one end, inside its run; nothing open starts again; nothing is said of a run that is not open. */
+function isTime(at: number): boolean {
+  return at >= LEAST_TIME && at < Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Every start has one end, inside its run and, where it is within a call, while that is open; nothing open starts again;
+ * nothing is said of a run that is not open.
+ */
 export function unpaired(events: readonly TimedEvent[]): string[] {
   const problems: string[] = [];
   const open = new Map<string, Set<string>>();
@@ -45,6 +64,8 @@ export function unpaired(events: readonly TimedEvent[]): string[] {
     } else if ('call' in event && event.call !== undefined) {
       if (event.type.endsWith('.start')) {
         if (calls.has(event.call)) problems.push(`call ${event.call} of run ${event.run} starts twice`);
+        if ('within' in event && event.within !== undefined && !calls.has(event.within))
+          problems.push(`call ${event.call} of run ${event.run} is within call ${event.within}, which is not open`);
         calls.add(event.call);
       } else if (event.type.endsWith('.end') && !calls.delete(event.call)) {
         problems.push(`${event.type} of call ${event.call} in run ${event.run}, which is not open`);
@@ -55,7 +76,7 @@ export function unpaired(events: readonly TimedEvent[]): string[] {
   return problems;
 }
 
-/** Within a run, time never goes back. */
+/** Every time is in milliseconds since the epoch, and within a run it never goes back. */
 export function backInTime(events: readonly TimedEvent[]): string[] {
   const last = new Map<string, number>();
   const problems: string[] = [];
@@ -63,7 +84,10 @@ export function backInTime(events: readonly TimedEvent[]): string[] {
     if (event.type === 'session.end') continue;
     const before = last.get(event.run) ?? Number.NEGATIVE_INFINITY;
     // An end may be dated back to when it happened, but never before the start of its own run.
-    if (at < before)
+    const { at: said = LEAST_TIME } = event;
+    if (!isTime(said))
+      problems.push(`${event.type} of run ${event.run} has the time ${said}, not milliseconds since the epoch`);
+    else if (at < before)
       problems.push(`${event.type} of run ${event.run} is ${(before - at).toFixed(3)} ms before the event ahead of it`);
     last.set(event.run, Math.max(before, at));
   }

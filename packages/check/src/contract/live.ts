@@ -12,11 +12,14 @@ export interface LiveEngine<Target extends object> extends AsyncDisposable {
 
 /** What the laws on the live engine need. */
 export interface LiveOptions<Target extends object> {
-  /** A tracer provider of your SDK: `(processor) => new BasicTracerProvider({ spanProcessors: [processor] })`. */
+  /**
+   * A tracer provider of your SDK: `(processor) => new TracerProvider({ spanProcessors: [processor] })`, or, before
+   * `@opentelemetry/sdk-trace`, `BasicTracerProvider` of `sdk-trace-base`.
+   */
   readonly provider: (processor: CaptureSpanProcessor) => TracerProvider;
   /** Opens the real engine, offline. */
   readonly live: () => Promise<LiveEngine<Target>>;
-  /** Methods that observing may call: those that take a listener. */
+  /** Methods that observing may call: those that take a listener, and those that only hand out what there is. */
   readonly mayCall?: readonly string[];
 }
 
@@ -28,10 +31,44 @@ export async function notTraced<Target extends object>(
   options: LiveOptions<Target>,
 ): Promise<string[]> {
   await using engine = await options.live();
-  const { capture, observation } = watch(adapter, engine.target, options);
+  const thrown = new Set<string>();
+  const { capture, observation } = watch(noting(adapter, thrown), engine.target, options);
   await engine.turn();
   observation.stop();
-  return capture.index.runs.length > 0 ? [] : ['a turn of the engine left no run'];
+  if (capture.index.runs.length > 0) return [];
+  return [['a turn of the engine left no run', ...thrown].join(': ')];
+}
+
+/** The adapter, and what it throws: nothing of that reaches whoever observes. */
+function noting<Target extends object>(adapter: AdapterOf<Target>, thrown: Set<string>): AdapterOf<Target> {
+  const note = (name: string, error: unknown): never => {
+    thrown.add(`${name} threw ${String(error)}`);
+    throw error;
+  };
+  return {
+    ...adapter,
+    start(target) {
+      try {
+        return adapter.start(target);
+      } catch (error) {
+        return note('start', error);
+      }
+    },
+    attach(target, tap) {
+      try {
+        return adapter.attach(target, tap);
+      } catch (error) {
+        return note('attach', error);
+      }
+    },
+    *translate(native, state) {
+      try {
+        yield* adapter.translate(native, state);
+      } catch (error) {
+        note('translate', error);
+      }
+    },
+  };
 }
 
 /** After detaching, it is silent, and the target has what it had. */
@@ -40,15 +77,18 @@ export async function notDetached<Target extends object>(
   options: LiveOptions<Target>,
 ): Promise<string[]> {
   await using engine = await options.live();
-  const before = ownOf(engine.target);
+  const before = membersOf(engine.target);
   const { capture, observation } = watch(adapter, engine.target, options);
   observation.stop();
   const problems: string[] = [];
-  const after = ownOf(engine.target);
-  for (const key of new Set([...before.keys(), ...after.keys()])) {
-    const [had, has] = [before.get(key), after.get(key)];
-    if (had?.value !== has?.value || had?.get !== has?.get)
-      problems.push(`${String(key)} of the target is not as it was`);
+  for (const [owner, had] of before) {
+    const has = ownOf(owner);
+    const whose = owner === engine.target ? 'the target' : 'the target’s class';
+    for (const key of new Set([...had.keys(), ...has.keys()])) {
+      const [was, is] = [had.get(key), has.get(key)];
+      if (was?.value !== is?.value || was?.get !== is?.get)
+        problems.push(`${String(key)} of ${whose} is not as it was`);
+    }
   }
   await engine.turn();
   if (capture.spans.length > 0) problems.push(`${capture.spans.length} spans were written after detaching`);
@@ -101,26 +141,26 @@ function watch<Target extends object>(
   return { capture, observation: observe(adapter, target, { tracerProvider: provider(capture.spanProcessor) }) };
 }
 
-/** How often each method of the target's class was called during a turn. */
+/** How often each method that the target inherits was called on it during a turn. */
 async function callsDuring<Target extends object>(
   engine: LiveEngine<Target>,
   prepare: () => Observation | undefined,
 ): Promise<Map<string, number>> {
   const calls = new Map<string, number>();
-  const prototype = Reflect.getPrototypeOf(engine.target) ?? {};
   const undo: (() => void)[] = [];
-  for (const name of Object.getOwnPropertyNames(prototype)) {
-    const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
-    const original: unknown = descriptor?.value;
-    if (typeof original !== 'function' || name === 'constructor' || !descriptor) continue;
-    Object.defineProperty(prototype, name, {
-      ...descriptor,
-      value(this: unknown, ...args: unknown[]): unknown {
-        calls.set(name, (calls.get(name) ?? 0) + 1);
-        return Reflect.apply(original, this, args);
-      },
-    });
-    undo.push(() => Object.defineProperty(prototype, name, descriptor));
+  for (const prototype of lineOf(engine.target).slice(1)) {
+    for (const [name, descriptor] of ownOf(prototype)) {
+      const original: unknown = descriptor?.value;
+      if (typeof name !== 'string' || typeof original !== 'function' || name === 'constructor' || !descriptor) continue;
+      Object.defineProperty(prototype, name, {
+        ...descriptor,
+        value(this: unknown, ...args: unknown[]): unknown {
+          if (this === engine.target) calls.set(name, (calls.get(name) ?? 0) + 1);
+          return Reflect.apply(original, this, args);
+        },
+      });
+      undo.push(() => Object.defineProperty(prototype, name, descriptor));
+    }
   }
   try {
     const observation = prepare();
@@ -130,6 +170,19 @@ async function callsDuring<Target extends object>(
     for (const step of undo) step();
   }
   return calls;
+}
+
+/** An object and what it inherits from, but for what every object and every function does. */
+function lineOf(target: object): object[] {
+  const line: object[] = [];
+  for (let owner: object | null = target; owner !== null; owner = Reflect.getPrototypeOf(owner)) {
+    if (owner !== Object.prototype && owner !== Function.prototype) line.push(owner);
+  }
+  return line;
+}
+
+function membersOf(target: object): Map<object, ReturnType<typeof ownOf>> {
+  return new Map(lineOf(target).map((owner) => [owner, ownOf(owner)]));
 }
 
 function ownOf(target: object): Map<PropertyKey, PropertyDescriptor | undefined> {
