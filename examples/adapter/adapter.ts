@@ -1,4 +1,4 @@
-import { wrapMethod, type Adapter, type RunId } from '@turnkeeper/instrumentation/adapter';
+import { wrapMethod, type Adapter, type RunEvent, type RunId } from '@turnkeeper/instrumentation/adapter';
 import type { Chat, ChatEvent } from './engine.ts';
 
 /** What the engine's seams deliver: plain data, with the run that was executing there. */
@@ -7,16 +7,11 @@ type ChatNative =
   | { readonly kind: 'event'; readonly run: RunId; readonly event: ChatEvent }
   | { readonly kind: 'answered'; readonly run: RunId; readonly failure?: string };
 
-/** The engine's events name no call: there is one of a kind at a time. */
-interface ChatState {
-  calls: number;
-}
-
-export const chat: Adapter<Chat, ChatNative, ChatState> = {
+export const chat: Adapter<Chat, ChatNative, undefined> = {
   name: 'chat',
-  start: () => ({ calls: 0 }),
+  start: () => undefined,
 
-  *translate(native, state) {
+  *translate(native) {
     const { run } = native;
     if (native.kind === 'asked') {
       yield { type: 'run.start', run, session: native.session, input: () => native.question };
@@ -24,16 +19,8 @@ export const chat: Adapter<Chat, ChatNative, ChatState> = {
       const outcome =
         native.failure === undefined ? { kind: 'ok' as const } : { kind: 'error' as const, type: native.failure };
       yield { type: 'run.end', run, outcome };
-    } else if (native.event.type === 'tool') {
-      const { tool, input } = native.event;
-      yield { type: 'tool.start', run, call: `call-${++state.calls}`, tool, input: () => input };
-    } else if (native.event.type === 'model') {
-      yield { type: 'model.start', run, call: `call-${++state.calls}`, model: native.event.model };
-    } else if (native.event.type === 'tool-done') {
-      yield { type: 'tool.end', run, call: `call-${state.calls}`, outcome: { kind: 'ok' } };
-    } else if (native.event.type === 'model-done') {
-      const { in: input, out: output } = native.event.tokens;
-      yield { type: 'model.end', run, call: `call-${state.calls}`, outcome: { kind: 'ok' }, usage: { input, output } };
+    } else if (native.kind === 'event') {
+      yield* told(run, native.event);
     }
   },
 
@@ -62,3 +49,17 @@ export const chat: Adapter<Chat, ChatNative, ChatState> = {
     };
   },
 };
+
+/** The events name no call, and a run has one of a kind at a time: the kind names it. */
+function* told(run: RunId, event: ChatEvent): Iterable<RunEvent> {
+  if (event.type === 'tool') {
+    yield { type: 'tool.start', run, call: 'tool', tool: event.tool, input: () => event.input };
+  } else if (event.type === 'tool-done') {
+    yield { type: 'tool.end', run, call: 'tool', outcome: { kind: 'ok' } };
+  } else if (event.type === 'model') {
+    yield { type: 'model.start', run, call: 'model', model: event.model };
+  } else if (event.type === 'model-done') {
+    const { in: input, out: output } = event.tokens;
+    yield { type: 'model.end', run, call: 'model', outcome: { kind: 'ok' }, usage: { input, output } };
+  }
+}
