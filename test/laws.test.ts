@@ -14,6 +14,7 @@ interface PackageJson {
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const instrumentation: PackageJson = JSON.parse(read('packages/instrumentation/package.json'));
+const checker: PackageJson = JSON.parse(read('packages/check/package.json'));
 const adapters = join(root, 'packages/instrumentation/src/adapters');
 const folders = readdirSync(adapters, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith('_'))
@@ -34,12 +35,19 @@ describe('adapters', () => {
 });
 
 describe('packages', () => {
+  const required = Object.keys(instrumentation.peerDependencies).filter(
+    (name) => !instrumentation.peerDependenciesMeta[name]?.optional,
+  );
+
   test('the instrumentation depends on nothing, and every engine is an optional peer', () => {
     expect(instrumentation.dependencies).toBeUndefined();
-    const required = Object.keys(instrumentation.peerDependencies).filter(
-      (name) => !instrumentation.peerDependenciesMeta[name]?.optional,
-    );
     expect(required.toSorted()).toEqual(['@opentelemetry/api', '@opentelemetry/instrumentation']);
+  });
+
+  // Yarn gives a package no peer that whoever depends on it does not hand on.
+  test.each(required)('the checker hands %s on to the instrumentation', (name) => {
+    expect(checker.peerDependencies[name]).toBe(instrumentation.peerDependencies[name]);
+    expect(checker.peerDependenciesMeta[name]).toEqual({ optional: true });
   });
 
   test.each(['instrumentation', 'check'])('the public names of %s are what they are on purpose', async (name) => {
