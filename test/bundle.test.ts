@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
+import webpack, { type Stats } from 'webpack';
 import { root, runNode } from './program.ts';
 
 const TREE = [
@@ -32,6 +33,27 @@ test.each(['esm', 'cjs'] as const)('bundled by esbuild (%s) and minified, observ
     expect(built.errors).toEqual([]);
     const ended = await runNode([outfile], { cwd: folder });
     expect(ended).toEqual({ status: 0, stdout: [...TREE, 'conv-42 1, conv-42 2', ''].join('\n'), stderr: '' });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('bundled by webpack, it needs no more than its own files, and nothing is complained of', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-test-'));
+  try {
+    const compiler = webpack({
+      mode: 'production',
+      target: 'node22',
+      context: root,
+      entry: join(root, 'packages/instrumentation/dist/index.js'),
+      externals: [/^@opentelemetry\//],
+      output: { path: folder, library: { type: 'commonjs2' } },
+    });
+    const stats = await new Promise<Stats | undefined>((resolve, reject) => {
+      compiler?.run((error, done) => (error ? reject(error) : resolve(done)));
+    });
+    await new Promise((resolve) => compiler?.close(resolve));
+    expect(stats?.toJson({ all: false, errors: true, warnings: true })).toMatchObject({ errors: [], warnings: [] });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

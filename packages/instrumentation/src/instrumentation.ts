@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { metrics, trace, type MeterProvider, type TracerProvider } from '@opentelemetry/api';
 import {
@@ -11,6 +10,7 @@ import type { AnyAdapter } from './engine-patches.ts';
 import { HOOK, onModuleFile } from './module-files.ts';
 import { isObject } from './narrow.ts';
 import { isObserved, observeWith, type Observation } from './observe.ts';
+import { requireFrom } from './require-from.ts';
 import type { RunOptions } from './settings.ts';
 import { SCOPE_NAME, VERSION } from './version.ts';
 
@@ -170,7 +170,7 @@ export class TurnkeeperInstrumentation extends InstrumentationBase<TurnkeeperCon
     const undo: (() => void)[] = [];
     loaded.unpatch = () => undo.forEach((step) => step());
     try {
-      const patches: typeof EnginePatches = createRequire(import.meta.url)(
+      const patches: typeof EnginePatches = requireFrom(import.meta.url)(
         `./engine-patches${extname(import.meta.filename)}`,
       );
       for (const engine of engines) {

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { isFunction, isObject } from './narrow.ts';
+import { requireFrom } from './require-from.ts';
 
 /** A mark on the global object: the module hook is there. A symbol of the registry, for other copies of this package. */
 export const HOOK: symbol = Symbol.for('turnkeeper.hook');
@@ -22,7 +22,7 @@ type Hook = new (
  */
 export function onModuleFile(packages: readonly string[], found: Found): () => void {
   // The very copy that @opentelemetry/instrumentation listens to, and that the module hook feeds.
-  const require = createRequire(createRequire(import.meta.url).resolve('@opentelemetry/instrumentation'));
+  const require = requireFrom(requireFrom(import.meta.url).resolve('@opentelemetry/instrumentation'));
   const loaded: unknown = require('import-in-the-middle');
   const Hook: unknown = isObject(loaded) ? Reflect.get(loaded, 'Hook') : undefined;
   if (!isHook(Hook)) throw new Error('import-in-the-middle exports no Hook');
