@@ -99,8 +99,15 @@ function requireSpans(finished: unknown): void {
 /** A capture of records that are plain values already, as the readers of files make them. */
 export function captureRecords(records: Partial<Batch>): Capture {
   const index = indexRecords(records);
-  return { spans: index.spans, index, tree: () => drawTree(index) };
+  const capture = { spans: index.spans, index, tree: () => drawTree(index), [Symbol.toStringTag]: tag };
+  return capture;
 }
+
+/**
+ * To show how two values differ, vitest copies them first, and asks the matchers inside of them about the copies. It leaves
+ * what has a tag of its own as it is: a copy of a capture would know nothing of its spans.
+ */
+const tag = 'Capture';
 
 interface MemoryRecords {
   readonly spans: Iterable<FinishedSpan>;
@@ -144,6 +151,10 @@ class MemoryCapture implements Capture {
   /** Where a span stands among those that start in the same millisecond; `position` is its place among the ended. */
   protected orderOf(_span: FinishedSpan, position: number): number {
     return position;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return tag;
   }
 
   #view(span: FinishedSpan, position: number): CapturedSpan {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createCapture } from './capture.ts';
 import './vitest.ts';
 import { captureOf, chat, other, tool, turn } from './testing/spans.ts';
 
@@ -96,6 +97,32 @@ describe('toHaveTraces', () => {
     };
     expect(failureOf(() => expect(captureOf(turn('a'))).toHaveTraces(broken))).toBe('at fault');
     expect(failureOf(() => expect(captureOf(turn('a'))).not.toHaveTraces(broken))).toBe('at fault');
+  });
+});
+
+describe('a matcher inside of another value', () => {
+  let difference = '';
+  expect.extend({
+    toDifferFrom(received: unknown, expected: unknown) {
+      difference = this.utils.printDiffOrStringify(received, expected, { expand: false }) ?? '';
+      return { pass: true, message: () => '' };
+    },
+  });
+  const differenceOf = (received: unknown, expected: unknown): string => {
+    const assertion = expect.soft(received);
+    Reflect.apply(Reflect.get(assertion, 'toDifferFrom'), assertion, [expected]);
+    return difference;
+  };
+
+  it.each([
+    ['live', createCapture()],
+    ['of records', unstamped],
+  ])('is asked again where the difference is shown, of a capture that is %s', (_, capture) => {
+    const expected = { capture: expect.toStampEverySpan(), turns: 2 };
+    expect({ capture: good, turns: 2 }).toEqual(expected);
+    expect({ capture, turns: 2 }).not.toEqual(expected);
+    expect(differenceOf({ capture, turns: 1 }, expected)).toContain('toStampEverySpan<>');
+    expect(differenceOf({ capture: good, turns: 1 }, expected)).not.toContain('toStampEverySpan<>');
   });
 });
 
