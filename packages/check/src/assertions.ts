@@ -248,7 +248,7 @@ function hasOne(capture: Capture, subject: string, spans: readonly CapturedSpan[
       expectation(new SpanAssertion(capture, span));
       return;
     } catch (error) {
-      reasons.add(error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error));
+      reasons.add(messageOf(error).split('\n', 1)[0] ?? '');
     }
   }
   const tried = [...reasons].slice(0, 5).map((reason) => `\n  ${reason}`);
@@ -279,6 +279,23 @@ function fail(
     expected,
     operator: 'assertThat',
   });
+}
+
+/**
+ * What an error says. It is told by its shape: where tests run in a context of their own (Jest, vitest's vmThreads), the
+ * errors of Node's modules are no instances of the Error there.
+ */
+export function messageOf(error: unknown): string {
+  return isErrorLike(error) ? error.message : String(error);
+}
+
+/** Whether an assertion did not hold, of Node's or of any library: any other error is one of the expectation itself. */
+export function isFailedAssertion(error: unknown): boolean {
+  return isErrorLike(error) && error.name === 'AssertionError';
+}
+
+function isErrorLike(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';
 }
 
 function describe(value: unknown): string {

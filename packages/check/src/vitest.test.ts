@@ -1,4 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { assertThat } from './assertions.ts';
 import { createCapture } from './capture.ts';
 import './vitest.ts';
 import { captureOf, chat, other, tool, turn } from './testing/spans.ts';
@@ -89,6 +91,16 @@ describe('toHaveTraces', () => {
     expect(good).not.toHaveTraces((trace) => trace.hasSession('conv-42'));
     expect(captureOf(turn('a'))).toHaveTraces((trace) => trace.hasSession('a'));
     expect(captureOf(turn('a'))).not.toHaveTraces((trace) => expect(trace.spans).toHaveLength(9));
+  });
+
+  it('knows an assertion that does not hold also where tests have an Error of their own, as with vmThreads', () => {
+    const foreign: unknown = runInNewContext(`Object.assign(new Error('no\\nthe tree'), { name: 'AssertionError' })`);
+    const unmet = (): never => {
+      throw foreign;
+    };
+    expect(captureOf(turn('a'))).not.toHaveTraces(unmet);
+    expect(failureOf(() => expect(captureOf(turn('a'))).toHaveTraces(unmet))).toMatch(/^no\n/u);
+    expect(failureOf(() => assertThat(captureOf(turn('a'))).hasSpan(unmet))).toMatch(/failed:\n {2}no\n\n/u);
   });
 
   it('fails where an expectation is at fault itself, whichever way it is asked', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { assertThat, type TraceExpectation } from './assertions.ts';
+import { assertThat, isFailedAssertion, messageOf, type TraceExpectation } from './assertions.ts';
 import type { Capture } from './capture.ts';
 import { check, type CheckOptions } from './check.ts';
 import { describeFailure } from './report/failure.ts';
@@ -74,9 +74,9 @@ expect.extend({
     try {
       assertThat(capture).hasTraces(...expectations);
     } catch (error) {
-      // Any other error is one of the expectation: it must not pass for traces that are not as expected.
-      if (!(error instanceof Error) || error.name !== 'AssertionError') throw error;
-      return { pass: false, message: () => error.message };
+      // It must not pass for traces that are not as expected.
+      if (!isFailedAssertion(error)) throw error;
+      return { pass: false, message: () => messageOf(error) };
     }
     return { pass: true, message: () => describeFailure('expected the capture not to have these traces', capture, []) };
   },
