@@ -228,6 +228,29 @@ describe.skipIf(executablePath === undefined)('the report in a browser', { timeo
     expect(await page.locator('.row').count()).toBeLessThan(120);
   });
 
+  it('prints all of a conversation, and goes on as before', async () => {
+    const page = await open(
+      await write(
+        turn(
+          'conv-42',
+          {},
+          Array.from({ length: 100 }, () => chat()),
+        ),
+      ),
+    );
+    const drawn = (): Promise<number> => page.locator('.row').count();
+    const before = await drawn();
+    expect(before).toBeLessThan(60);
+    await page.evaluate(() => {
+      window.addEventListener('beforeprint', () =>
+        Reflect.set(globalThis, 'printed', document.querySelectorAll('.row').length),
+      );
+    });
+    await page.pdf();
+    expect(await page.evaluate(() => Reflect.get(globalThis, 'printed'))).toBe(102);
+    expect(await drawn()).toBe(before);
+  });
+
   it('draws more parts along the time line than a call takes arguments', async () => {
     const page = await open(await write(Array.from({ length: 130_000 }, () => other('GET'))));
     expect(await page.locator('.strip button').count()).toBe(130_000);

@@ -105,5 +105,11 @@ kbd { padding: 0 5px; border: 1px solid var(--line); border-radius: 4px; backgro
   aside { position: fixed; inset: 40% 0 0; z-index: 2; border-top: 1px solid var(--line); box-shadow: 0 -4px 24px #0003; }
   footer { display: none; }
 }
-@media print { #app { display: block; height: auto; } }
+@media print {
+  #app, main { display: block; height: auto; }
+  nav, aside, .rows { overflow: visible; }
+  .canvas { height: auto !important; }
+  .row { position: static; break-inside: avoid; }
+  .bar, .dot, .badge, .finding, .strip button { print-color-adjust: exact; }
+}
 `;

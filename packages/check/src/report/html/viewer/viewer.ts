@@ -68,6 +68,8 @@ class Viewer {
     app.replaceChildren(this.#viewHeader(), this.#list, main, this.#details, element('footer', {}, hints));
     document.addEventListener('keydown', (event) => this.#onKey(event));
     window.addEventListener('resize', () => this.#drawRows());
+    window.addEventListener('beforeprint', () => this.#drawRows(true));
+    window.addEventListener('afterprint', () => this.#drawRows());
   }
 
   start(): void {
@@ -143,11 +145,11 @@ class Viewer {
     this.#drawStrip();
   }
 
-  /** Draws the lines that are seen, and no others: a conversation may have tens of thousands. */
-  #drawRows(): void {
+  /** Draws the lines that are seen, and no others: a conversation may have tens of thousands. On paper, all are seen. */
+  #drawRows(areAllSeen = false): void {
     const { scrollTop, clientHeight } = this.#tree;
-    const first = Math.max(Math.floor(scrollTop / rowHeight) - margin, 0);
-    const last = Math.ceil((scrollTop + clientHeight) / rowHeight) + margin;
+    const first = areAllSeen ? 0 : Math.max(Math.floor(scrollTop / rowHeight) - margin, 0);
+    const last = areAllSeen ? this.#rows.length : Math.ceil((scrollTop + clientHeight) / rowHeight) + margin;
     this.#canvas.replaceChildren(...this.#rows.slice(first, last).map((row) => this.#drawRow(row)));
     this.#tree.setAttribute('aria-activedescendant', `row-${this.#selected}`);
   }
