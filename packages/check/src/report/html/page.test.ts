@@ -196,6 +196,31 @@ describe.skipIf(executablePath === undefined)('the report in a browser', { timeo
     expect(await page.locator('main, aside').allTextContents()).not.toContainEqual(expect.stringContaining('tokens'));
   });
 
+  it('names a span that much is wrong with, and keeps to its half of the line', async () => {
+    const again = { 'gen_ai.operation.name': 'chat', 'gen_ai.system': 'openai', 'gen_ai.prompt.0.content': 'hello' };
+    const called = other('openai.chat', { kind: 'server', session: null, attributes: again });
+    const page = await open(await write(turn('conv-42', {}, [chat({}, [called])])));
+    for (const width of [1280, 800]) {
+      await page.setViewportSize({ width, height: 800 });
+      const line = page.locator('.row', { hasText: 'openai.chat' });
+      expect((await line.locator('.label').boundingBox())?.width).toBeGreaterThan(30);
+      const half = await line.locator('.cell').boundingBox();
+      for (const badge of await line.locator('.badge').all()) {
+        const box = await badge.boundingBox();
+        expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual((half?.x ?? 0) + (half?.width ?? 0));
+      }
+    }
+  });
+
+  it('names a span that hangs deep, on a narrow page too', async () => {
+    const deep = Array.from({ length: 40 }).reduce<SpanLiteral>((below) => other('step', {}, [below]), other('GET'));
+    const page = await open(await write(turn('conv-42', {}, [deep])));
+    await page.setViewportSize({ width: 390, height: 2_400 });
+    const label = await page.locator('.row', { hasText: 'GET' }).locator('.label').boundingBox();
+    const cell = await page.locator('.row', { hasText: 'GET' }).locator('.cell').boundingBox();
+    expect((label?.x ?? 0) + (label?.width ?? 0)).toBeLessThanOrEqual((cell?.x ?? 0) + (cell?.width ?? 0));
+  });
+
   it('follows the link to the turn before', async () => {
     const page = await open(await write(first, second));
     await page.locator('.row', { hasText: 'invoke_agent' }).nth(1).click();

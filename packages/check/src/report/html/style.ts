@@ -42,7 +42,7 @@ nav { overflow: auto; border-right: 1px solid var(--line); background: var(--pan
 .conversation:hover { background: var(--raised); }
 .conversation[aria-current=true] { background: var(--accent-soft); box-shadow: inset 3px 0 var(--accent); }
 .conversation .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
-.conversation .meta { display: flex; gap: 10px; align-items: center; margin-top: 2px; color: var(--dim); font-size: 12.5px; }
+.conversation .meta { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center; margin-top: 2px; color: var(--dim); font-size: 12.5px; }
 .badge { padding: 0 7px; border-radius: 99px; font-size: 11.5px; font-weight: 650; line-height: 18px; white-space: nowrap; }
 .badge.error { background: var(--error-soft); color: var(--error); }
 .badge.warn { background: var(--warn-soft); color: var(--warn); }
@@ -68,7 +68,7 @@ main { display: flex; flex-direction: column; min-width: 0; }
 .row.match .label { background: var(--warn-soft); border-radius: 3px; }
 .row.found.error { box-shadow: inset 3px 0 var(--error); }
 .row.found.warn { box-shadow: inset 3px 0 var(--warn); }
-.cell { display: flex; gap: 7px; align-items: center; min-width: 0; padding: 0 10px 0 14px; white-space: nowrap; }
+.cell { display: flex; gap: 7px; align-items: center; min-width: 0; padding: 0 10px 0 14px; overflow: hidden; white-space: nowrap; }
 .row.part .cell:last-child { justify-content: flex-end; gap: 14px; color: var(--dim); font-weight: 400; font-size: 12.5px; }
 .twist { flex: none; width: 12px; color: var(--dim); text-align: center; }
 .dot { flex: none; width: 8px; height: 8px; border-radius: 3px; background: var(--other); }
@@ -76,7 +76,7 @@ main { display: flex; flex-direction: column; min-width: 0; }
 .dot.chat, .bar.chat { background: var(--chat); }
 .dot.execute_tool, .bar.execute_tool { background: var(--tool); }
 .dot.task, .bar.task { background: var(--task); }
-.label { flex: 0 1 auto; overflow: hidden; text-overflow: ellipsis; }
+.label { flex: 0 1 auto; min-width: 3em; overflow: hidden; text-overflow: ellipsis; }
 .row .badge { flex: 0 100 auto; min-width: 34px; overflow: hidden; text-overflow: ellipsis; }
 .track { position: relative; height: 100%; margin-right: 84px; }
 .bar { position: absolute; top: 9px; height: 10px; min-width: 2px; border-radius: 3px; background: var(--other); }

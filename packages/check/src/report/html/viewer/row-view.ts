@@ -6,6 +6,10 @@ import { canClose, countFindings, nameOfPart, type Row } from './rows.ts';
 export const rowHeight = 28;
 const indent = 14;
 const deepest = 24;
+/** However deep a span hangs, so much of its cell is for what it is called; pixels. */
+const nameWidth = 110;
+/** A line has room for the names of so many rules; more findings are counted. */
+const namedFindings = 2;
 
 /** How a line looks just now, and what happens to it. */
 export interface RowState {
@@ -67,18 +71,25 @@ function spanCells(part: PartModel, span: SpanModel, row: Row, state: RowState):
     element('span', { class: `dot ${span.operation}` }),
     element('span', { class: 'label', title: span.name }, [span.name]),
     ...(span.error === '' ? [] : [element('span', { class: 'badge failed' }, [span.error])]),
-    ...span.findings.flatMap((position) => {
-      const finding = state.model.findings[position];
-      return finding === undefined ? [] : [element('span', { class: `badge ${finding.severity}` }, [finding.rule])];
-    }),
+    ...viewFound(span, state),
   ]);
-  cell.style.paddingLeft = `${indent * (1 + Math.min(span.depth + 1, deepest))}px`;
+  const depth = Math.min(span.depth + 1, deepest);
+  cell.style.paddingLeft = `min(${indent * (1 + depth)}px, 100% - ${nameWidth}px)`;
   const bar = element('div', { class: `bar ${span.operation}${span.status === 'error' ? ' failed' : ''}` });
   bar.style.left = `${(100 * span.start) / whole}%`;
   bar.style.width = `${(100 * (span.duration ?? 0)) / whole}%`;
   const duration = element('span', { class: 'took' }, [describeDuration(span.duration)]);
   duration.style.left = `${Math.min((100 * (span.start + (span.duration ?? 0))) / whole, 100)}%`;
   return [cell, element('div', { class: 'track' }, [bar, duration])];
+}
+
+/** The rules that found something, or how many findings there are. */
+function viewFound({ findings }: SpanModel, { model }: RowState): readonly Child[] {
+  if (findings.length > namedFindings) return badges(countFindings(model, findings));
+  return findings.flatMap((position) => {
+    const finding = model.findings[position];
+    return finding === undefined ? [] : [element('span', { class: `badge ${finding.severity}` }, [finding.rule])];
+  });
 }
 
 function viewTwist(row: Row, { isClosed, toggle }: RowState): HTMLElement {
