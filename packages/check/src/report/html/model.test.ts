@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { captureRecords } from '../../capture.ts';
-import { captureOf, other, spansOf } from '../../testing/spans.ts';
+import { check } from '../../check.ts';
+import { captureOf, other, spansOf, turn } from '../../testing/spans.ts';
 import { modelReport } from './model.ts';
 
 describe('modelReport', () => {
@@ -8,6 +9,14 @@ describe('modelReport', () => {
     const [span] = spansOf(other('GET'));
     const { conversations } = modelReport(captureRecords({ spans: [{ ...span!, end: 0n }] }), []);
     expect(conversations[0]?.parts).toMatchObject([{ duration: 0, spans: [{ duration: null }] }]);
+  });
+
+  it('keeps a name from turning the sentence around it', () => {
+    const capture = captureOf(turn('conv-42', {}, [other('photo\u202Egpj.exe', { session: null })]));
+    const { findings } = modelReport(capture, check(capture, { only: ['every-span-stamped'] }));
+    expect(findings.map(({ what }) => what)).toEqual([
+      String.raw`Span "photo\u202egpj.exe" of the run "invoke_agent pi" carries no session.id.`,
+    ]);
   });
 
   it('puts more spans of no session side by side than a call takes arguments', () => {

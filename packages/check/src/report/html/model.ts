@@ -13,6 +13,7 @@ import type { Finding } from '../../check.ts';
 import { type Attributes, type CapturedSpan, sessionOf, textOf } from '../../span.ts';
 import type { SpanIndex } from '../../span-index.ts';
 import { summarize, type Summary } from '../../summary.ts';
+import { printable } from '../../tree.ts';
 import { divideIntoParts, type Part } from './parts.ts';
 
 /** Everything that the page shows, as JSON. Times are milliseconds. */
@@ -112,7 +113,8 @@ export function modelReport(capture: Capture, findings: readonly Finding[]): Rep
     conversations: conversations.toSorted(
       (left, right) => Number(left.session === null) - Number(right.session === null) || left.start - right.start,
     ),
-    findings: findings.map(({ at: _at, ...rest }) => rest),
+    // What turns the direction of writing would turn the sentence around it.
+    findings: findings.map(({ at: _at, what, ...rest }) => ({ ...rest, what: printable(what) })),
     looseFindings,
   };
 }
