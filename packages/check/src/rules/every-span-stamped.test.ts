@@ -16,6 +16,21 @@ describe('every-span-stamped', () => {
     expect(judge(rule, root)).toEqual(['Span "invoke_agent pi", the root of a run of "pi", carries no session.id.']);
   });
 
+  it('says where a session must begin that began inside of the run', () => {
+    const late = turn(null, { starts: [{ 'turnkeeper.engine.name': 'pi' }] }, [
+      other('GET', { session: 'conv-42' }),
+      other('SELECT', { session: null }),
+    ]);
+    const found = violations(rule, late);
+    expect(found.map(({ what }) => what)).toEqual([
+      'Span "invoke_agent pi", the root of a run of "pi", carries no session.id.',
+      'Span "SELECT" of the run "invoke_agent pi" carries no session.id.',
+    ]);
+    for (const { fix } of found) expect(fix).toContain('withSession');
+    const lost = turn(null, { starts: [{ 'session.id': 'conv-42' }] }, [other('GET', { session: 'conv-42' })]);
+    expect(violations(rule, lost).map(({ fix }) => fix)).toEqual([undefined]);
+  });
+
   it('finds an empty id', () => {
     expect(judge(rule, turn('conv-42', {}, [chat({ session: '' })]))).toHaveLength(1);
   });

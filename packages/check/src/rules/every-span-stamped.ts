@@ -1,7 +1,16 @@
-import { ATTR_SESSION_ID } from '@turnkeeper/instrumentation/semconv';
+import {
+  ATTR_GEN_AI_CONVERSATION_ID,
+  ATTR_SESSION_ID,
+  ATTR_TURNKEEPER_SESSION_SOURCE,
+} from '@turnkeeper/instrumentation/semconv';
 import { quote, type Rule, type Violation } from '../rule.ts';
-import { type CapturedSpan, isSameProcess, sessionOf } from '../span.ts';
+import { type CapturedSpan, isSameProcess, sessionOf, textOf } from '../span.ts';
 import type { Run, SpanIndex } from '../span-index.ts';
+
+/** What is on a root, or on its `run.start`, where somebody gave the run a session. */
+const ids = [ATTR_SESSION_ID, ATTR_GEN_AI_CONVERSATION_ID, ATTR_TURNKEEPER_SESSION_SOURCE];
+const lateFix =
+  "Wrap the call that begins the run in withSession('…', …): a session that begins inside of a run is not that of the run.";
 
 /** A run's root and everything below it is stamped, other instrumentations' spans too. */
 export const everySpanStamped: Rule = {
@@ -34,10 +43,12 @@ function* judgeSessionless(run: Run): Iterable<Violation> {
 function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
   // The session that is missing is that of the run, or of the one around it.
   const home = run.session === undefined ? (run.outer ?? run) : run;
+  const mending = home.session === undefined && !isAnnounced(home) ? { fix: lateFix } : {};
   for (const span of run.spans) {
     if (sessionOf(span) !== undefined) continue;
     if (isSameProcess(span, home.root)) {
-      yield { at: span, what: `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.` };
+      const what = `Span ${quote(span.name)}${describeRun(span, run)} carries no ${ATTR_SESSION_ID}.`;
+      yield { at: span, what, ...mending };
       continue;
     }
     // Another process does not know the session: one finding for all that it did, where the call came in.
@@ -49,6 +60,12 @@ function* judgeRun(index: SpanIndex, run: Run): Iterable<Violation> {
       fix: 'Send the session along: register SessionPropagator with this host in `send` here, and with `accept` and SessionSpanProcessor there.',
     };
   }
+}
+
+/** Whether anything says that the run had a session when it began, though its root carries none. */
+function isAnnounced({ root, starts }: Run): boolean {
+  const told = [root, ...starts].map(({ attributes }) => attributes);
+  return told.some((attributes) => ids.some((name) => textOf(attributes, name) !== undefined));
 }
 
 function describeRun(span: CapturedSpan, run: Run): string {
