@@ -67,6 +67,8 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
     heardAt = now;
     tap.deliver({ kind: 'progress' });
   };
+  // Pi passes over the one behind a listener that leaves while it is told: that is to be this one, not ours.
+  undo.push(session.subscribe(() => {}));
   // A listener that throws fails the user's run.
   const unsubscribe = session.subscribe((value) =>
     tap.guard(() => {

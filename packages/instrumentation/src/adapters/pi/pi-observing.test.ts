@@ -59,6 +59,17 @@ describe('observing', () => {
     expect(world.tracing.capture.spans).toEqual([]);
   });
 
+  test('hears all that Pi says, also where a listener before it leaves in the middle', async () => {
+    await using running = await openPi({ url: world.server.url });
+    const { session } = running;
+    const leave = session.subscribe((event) => {
+      if (event.type === 'message_end' && event.message.role === 'assistant') leave();
+    });
+    observe(pi, session);
+    await session.prompt('#bad');
+    expect(world.tracing.capture.index.runs[0]?.root.status).toBe('error');
+  });
+
   test('stops in the middle of a run: what is open is closed as abandoned, and the run goes on', async () => {
     const { session, observation } = await world.open();
     const prompt = session.prompt('#slow');
