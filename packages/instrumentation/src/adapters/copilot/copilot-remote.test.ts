@@ -6,7 +6,7 @@ import type { JsonObject } from '@turnkeeper/model-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { observe } from '../../observe.ts';
 import { attachSession, SessionContext } from '../../session/session-context.ts';
-import { withSession } from '../../session/active-session.ts';
+import { currentSession, withSession } from '../../session/active-session.ts';
 import { startCloudWorld, until, type CloudWorld } from '../../testing/copilot.ts';
 import { copilot } from './index.ts';
 
@@ -64,6 +64,31 @@ describe('a session of a runtime elsewhere', () => {
     const { root } = tracing.capture.index.runs[0]!;
     const sent = runtime.requests.find(({ method }) => method === 'session.send');
     expect(sent?.params['traceparent']).toBe(`00-${root.traceId}-${root.spanId}-01`);
+  });
+
+  test('asks the program for a token in its own conversation, whoever has started the client', async () => {
+    const ask = (id: unknown): Promise<unknown> =>
+      world.runtime.ask('providerToken.getToken', { sessionId: String(id), providerName: 'default' });
+    // Also before its session is made, whose name the SDK has chosen.
+    const create = async ({ sessionId }: JsonObject): Promise<object> => {
+      await ask(sessionId);
+      return { sessionId };
+    };
+    const { config, runtime } = await start({ create });
+    const client = new CopilotClient({ connection: RuntimeConnection.forUri(runtime.url) });
+    observe(copilot, client);
+    await withSession('conv-7', () => client.start());
+    const seen: unknown[] = [];
+    const bearerTokenProvider = async (): Promise<string> => {
+      seen.push(currentSession()?.id);
+      return 'secret';
+    };
+    const provider = { baseUrl: 'http://127.0.0.1/v1', bearerTokenProvider };
+    const own = { ...config, model: 'test-model', provider };
+    const { sessionId } = await withSession('conv-42', () => client.createSession(own));
+    expect(await ask(sessionId)).toEqual({ token: 'secret' });
+    expect(seen).toEqual(['conv-42', 'conv-42']);
+    await client.forceStop();
   });
 
   test('with a source of trace contexts of the program’s own keeps it when the observation stops', async () => {

@@ -4,6 +4,7 @@ import { readNotification } from './events.ts';
 import {
   isRecord,
   readConfig,
+  recordIn,
   sessionOf,
   text,
   type CopilotClient,
@@ -112,11 +113,11 @@ function observeAnswers(client: CopilotClient, tap: Tap<CopilotNative>, urls: Ma
   /** What takes the hook off the connection: each start makes a new one. */
   let leave: (() => void) | undefined;
   const listen = (): void => {
-    const connection: unknown = Reflect.get(client, 'connection');
-    if (!isRecord(connection)) return;
-    leave = wrapMethod(connection, 'sendRequest', (proceed, args) => {
+    leave = wrapMethod(recordIn(client, 'connection'), 'sendRequest', (proceed, args) => {
       const work = (): unknown => proceed(...args);
       if (args[0] !== 'session.create' && args[0] !== 'session.resume') return work();
+      // The SDK names a session that its caller does not.
+      tap.caller(sessionOf(args[1]) ?? '');
       return tap.around({ kind: 'place' }, work, (answer) => {
         const session = sessionOf(answer);
         const url = isRecord(answer) ? text(answer['remoteUrl']) : undefined;
@@ -127,7 +128,22 @@ function observeAnswers(client: CopilotClient, tap: Tap<CopilotNative>, urls: Ma
   listen();
   const unlisten = wrapMethod(client, 'attachConnectionHandlers', (proceed, args) => {
     listen();
-    return proceed(...args);
+    // What the SDK answers by itself comes in the context of whoever started the client, and belongs to its session.
+    const undo = wrapMethod(recordIn(client, 'connection'), 'onRequest', (register, given) =>
+      register(
+        ...given.map((handle) =>
+          typeof handle === 'function'
+            ? (...asked: unknown[]): unknown =>
+                tap.around({ kind: 'place', session: sessionOf(asked[0]) }, () =>
+                  Reflect.apply(handle, undefined, asked),
+                )
+            : handle,
+        ),
+      ),
+    );
+    const result = proceed(...args);
+    undo?.();
+    return result;
   });
   return () => {
     unlisten?.();
