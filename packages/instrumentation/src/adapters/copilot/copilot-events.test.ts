@@ -77,6 +77,11 @@ describe('a turn', () => {
     expect(await treeOf(['session.error', data])).toBe(`turn (error ${type})`);
   });
 
+  test('that is aborted as its model is about to be asked has no answer of that: its call is cancelled too', async () => {
+    const tree = await treeOf(['assistant.turn_start', {}], ['abort', {}], model, ['assistant.turn_end', {}]);
+    expect(tree).toBe('turn (error cancelled)\n  chat m1 (error cancelled)');
+  });
+
   const limited: Told = ['session.error', { errorType: 'rate_limit' }];
   const usage: readonly [string, Data] = ['assistant.usage', { model: 'm1' }];
 

@@ -134,9 +134,7 @@ function observeAnswers(client: CopilotClient, tap: Tap<CopilotNative>, urls: Ma
         ...given.map((handle) =>
           typeof handle === 'function'
             ? (...asked: unknown[]): unknown =>
-                tap.around({ kind: 'place', session: sessionOf(asked[0]) }, () =>
-                  Reflect.apply(handle, undefined, asked),
-                )
+                tap.around({ kind: 'place', session: sessionOf(asked[0]) }, () => handle(...asked))
             : handle,
         ),
       ),

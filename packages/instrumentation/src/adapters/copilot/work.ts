@@ -38,7 +38,7 @@ export function* translateWork(event: CopilotEvent, place: Place): Iterable<RunE
       yield* endModel(open, place, outcomeOf(event.outcome));
       return;
     case 'turn_end':
-      yield* endModel(open, place, { kind: 'ok' });
+      yield* endModel(open, place, { kind: turn.wasAborted ? 'cancelled' : 'ok' });
       return;
     case 'tool_start':
     case 'tool_request':
