@@ -52,7 +52,6 @@ export function attach(client: AcpClient, tap: Tap<AcpNative>): () => void {
       });
     });
   } else if (!meet(client)) {
-    tap.warn('this version of the SDK hides its connection: turns are traced without their tools');
     follow(client, 0, observeCalls(client, tap));
   }
   return () => {
@@ -106,6 +105,9 @@ function observeCalls(client: AcpClient, tap: Tap<AcpNative>): () => void {
     ),
     wrapMethod(client, 'prompt', (proceed, args) => {
       const [params, ...rest] = args;
+      // Inside another engine's run, as Rivet's, it may be that one's turn, with its tools.
+      if (tap.here() !== null)
+        tap.warn('this version of the SDK hides its connection: turns are traced without their tools');
       return prompt({ client, owner: client, id: 0, params }, tap, (sent) => proceed(sent, ...rest));
     }),
   ];

@@ -135,5 +135,7 @@ describe('with the SDK of the protocol observed as well', () => {
     expect(roots.slice(3).map((root) => index.childrenOf(root).length)).toEqual(roots.slice(3).map(() => 1));
     expect(spans).toHaveLength(50 + 1 + 47);
     expect(inspect(said, { depth: 10 })).toContain(`00-${roots[1]?.traceId}-${roots[1]?.spanId}-01`);
+    // That copy hides its connection from whoever observes it alone.
+    expect(world.tracing.diagnostics).toEqual([]);
   });
 });
