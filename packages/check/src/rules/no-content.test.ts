@@ -30,6 +30,29 @@ describe('no-content', () => {
     ]);
   });
 
+  it.each([
+    ['in an attribute of its own', 'gen_ai.user.message', { content: 'hello' }],
+    ['as text', 'gen_ai.choice', { message: 'hello', finish_reason: 'stop' }],
+    ['as text that is a number', 'gen_ai.choice', { message: '42' }],
+    ['as a list of parts', 'gen_ai.choice', { message: '[{"text":"hello"}]' }],
+    ['as JSON', 'gen_ai.assistant.message', { 'gen_ai.event.content': '{"role":"assistant","content":"hello"}' }],
+    ['of tools', 'gen_ai.tool.message', { 'gen_ai.event.content': '{"tool_calls":[{"arguments":"{\\"city\\":1}"}]}' }],
+  ])('finds messages on events of a span: %s', (_where, name, attributes) => {
+    expect(judge(rule, turn('a', {}, [chat({ events: [{ name, attributes }] })]))).toEqual([
+      `Span "chat m1" holds content: the event ${name}.`,
+    ]);
+  });
+
+  it('accepts messages on events of a span whose content was left out, and other events', () => {
+    const events = [
+      { name: 'gen_ai.choice', attributes: { 'gen_ai.event.content': '{"index":0,"finish_reason":"stop"}' } },
+      { name: 'gen_ai.choice', attributes: { message: '{"role":"assistant"}', index: 0 } },
+      { name: 'gen_ai.user.message', attributes: { 'gen_ai.system': 'openai', content: '' } },
+      { name: 'cache.hit', attributes: { content: 'type' } },
+    ];
+    expect(judge(rule, turn('a', {}, [chat({ events })]))).toEqual([]);
+  });
+
   it('accepts everything else that GenAI spans say', () => {
     const attributes = { 'gen_ai.output.type': 'json', 'gen_ai.prompt_name': 'greeting', 'gen_ai.tool.call.id': 'c1' };
     const template = { 'gen_ai.prompt.name': 'greeting' };

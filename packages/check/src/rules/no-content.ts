@@ -8,7 +8,7 @@ import {
   DEPRECATED_ATTR_GEN_AI_PROMPT,
 } from '@turnkeeper/instrumentation/semconv';
 import { ATTR_GEN_AI_PROMPT_NAME } from '../mcp.ts';
-import { eventNameOf } from '../message-events.ts';
+import { eventNameOf, isMessageWithContent } from '../message-events.ts';
 import { quote, type Rule } from '../rule.ts';
 import type { Attributes } from '../span.ts';
 
@@ -36,6 +36,8 @@ export const noContent: Rule = {
   *judge(index) {
     for (const span of index.spans) {
       const found = [span.attributes, ...span.events.map(({ attributes }) => attributes)].flatMap(contentOf);
+      const messages = span.events.filter(isMessageWithContent).map(({ name }) => `the event ${name}`);
+      found.push(...messages);
       if (found.length === 0) continue;
       yield { at: span, what: `Span ${quote(span.name)} holds content: ${[...new Set(found)].join(', ')}.` };
     }

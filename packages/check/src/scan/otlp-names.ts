@@ -3,6 +3,7 @@ import {
   LINK_KIND_PREVIOUS_TURN,
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
+import { messageEvents } from '../message-events.ts';
 import { NameIndex } from './names.ts';
 
 // Names of OTLP's JSON, by the object they stand in; a name's number is its place in the list.
@@ -37,8 +38,8 @@ export const entryNames: NameIndex = new NameIndex(['traceId', 'spanId', 'attrib
 export const keyNames: NameIndex = new NameIndex(['key', 'value']);
 /** Members of an attribute's value that are read. */
 export const valueNames: NameIndex = new NameIndex(['stringValue', 'intValue']);
-/** Events that are looked at. */
-export const eventNames: NameIndex = new NameIndex([EVENT_RUN_START]);
+/** Events that are looked at: what begins a run, then what may hold a message. */
+export const eventNames: NameIndex = new NameIndex([EVENT_RUN_START, ...messageEvents]);
 /** Kinds of links that are. */
 export const linkKinds: NameIndex = new NameIndex([LINK_KIND_PREVIOUS_TURN]);
 /** Where a session should not come from. */

@@ -110,7 +110,10 @@ export class SpanBytes extends AttributeBytes {
       } else if (field === 2) this.attributes(inner, false);
       else this.skip();
     }
-    if (this.#decisiveWord(inner, place.name, eventNames) === -1) return;
+    const word = this.#decisiveWord(inner, place.name, eventNames);
+    // Whether a message has content in it, the rules find out.
+    if (word > 0) this.isOdd = true;
+    if (word !== 0) return;
     fields.structure.runStarts += 1;
     fields.setFrom(place.startSession, inner, session);
     fields.setFrom(place.startConversation, inner, conversation);

@@ -292,6 +292,10 @@ export const brokenExamples: readonly Example[] = [
     name: 'no-content: numbered, on an event',
     traces: [turn('a', { starts: [{ 'session.id': 'a', 'gen_ai.prompt.0.content': 'hello' }] })],
   },
+  {
+    name: 'no-content: a message in an event',
+    traces: [turn('a', {}, [chat({ events: [{ name: 'gen_ai.user.message', attributes: { content: 'hello' } }] })])],
+  },
   { name: 'id-not-in-names', traces: [turn('conv-42', {}, [other('GET /chats/conv-42')])] },
   { name: 'deprecated-names', traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.system': 'openai' } })])] },
   { name: 'id-well-formed: space', traces: [turn(' a')] },

@@ -23,6 +23,8 @@ export interface SpanLiteral {
   readonly links?: readonly string[];
   /** Attributes of `run.start` events; default for a root: one that agrees with the span. */
   readonly starts?: readonly Readonly<Record<string, unknown>>[];
+  /** Its other events. */
+  readonly events?: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[];
   /** Where the parent is, for a span at the top of its trace. */
   readonly parent?: 'remote' | 'missing' | 'unknown';
   readonly resource?: Readonly<Record<string, unknown>>;
@@ -156,7 +158,10 @@ class Builder {
       status: literal.status ?? 'unset',
       statusMessage: undefined,
       attributes: attributesOf(literal, session),
-      events: startsOf(literal, session).map((attributes) => ({ name: 'run.start', time: epoch, attributes })),
+      events: [
+        ...startsOf(literal, session).map((attributes) => ({ name: 'run.start', attributes })),
+        ...(literal.events ?? []),
+      ].map((event) => ({ ...event, time: epoch })),
       links: (literal.links ?? []).map((label) => ({
         ...(this.#labels.get(label) ?? { traceId: 'e'.repeat(32), spanId: 'e'.repeat(16) }),
         attributes: { 'turnkeeper.link.kind': 'previous_turn' },

@@ -41,6 +41,7 @@ import {
   SESSION_SOURCE_GENERATED,
 } from '@turnkeeper/instrumentation/semconv';
 import { ATTR_GEN_AI_PROMPT_NAME, ATTR_MCP_METHOD_NAME } from '../../mcp.ts';
+import { messageEvents } from '../../message-events.ts';
 import { attribute, list, literal } from './sql.ts';
 import { lookUp, trees } from './trees.ts';
 
@@ -131,6 +132,7 @@ function flaws(from: string): readonly string[] {
     `root AND length(previous) > 1`,
     // no-content, deprecated-names
     `arrayExists(key -> ${isUnwanted}, mapKeys(SpanAttributes)) OR arrayExists(attributes -> arrayExists(key -> ${isUnwanted}, mapKeys(attributes)), Events.Attributes)`,
+    `arrayExists(event -> event IN ${list(messageEvents)}, Events.Name)`,
     // usage-sane
     ...counts.map(
       (name) => `mapContains(SpanAttributes, ${literal(name)}) AND NOT match(${attribute(name)}, '^[0-9]{1,15}$')`,
