@@ -284,6 +284,44 @@ describe('what else belongs to a session', () => {
   });
 });
 
+test('a session that is bound inside another one, inside a run, names the one of the run, which spans carry', () => {
+  const outer = script();
+  const bound = script();
+  const attached = script({ session: { sessionId: 'd' } });
+  outer.tap.run('o', [], () => {
+    outer.say(
+      { type: 'run.start', run: 'o', session: 'a' },
+      { type: 'tool.start', run: 'o', call: 't', tool: 'delegate' },
+    );
+    outer.tap.inside({ run: 'o', call: 't' }, () =>
+      withSession('b', () => {
+        withSession('c', () => nested(bound));
+        nested(attached);
+        tracing.tracer.startActiveSpan('request', (span) => {
+          withSession('c', () => nested(bound));
+          span.end();
+        });
+      }),
+    );
+    outer.say({ type: 'tool.end', run: 'o', call: 't', outcome: ok }, { type: 'run.end', run: 'o', outcome: ok });
+  });
+  const parents = tracing.capture.index.runs.map(({ root, session }) => [
+    session,
+    root.attributes['turnkeeper.session.parent_id'],
+  ]);
+  expect(parents).toEqual([
+    ['a', undefined],
+    ['c', 'a'],
+    ['d', 'a'],
+    ['c', 'a'],
+  ]);
+  expect(tracing.capture).toPassChecks();
+});
+
+function nested({ tap, say }: ReturnType<typeof script>): void {
+  tap.run('i', [], () => say({ type: 'run.start', run: 'i' }, { type: 'run.end', run: 'i', outcome: ok }));
+}
+
 test('a child session inside another says so on all its spans, also where the other is known later', () => {
   const outer = script();
   const inner = script({ session: { sessionId: 'child-1' } });

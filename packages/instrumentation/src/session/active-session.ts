@@ -220,14 +220,18 @@ export function bindSession(base: Context, given: GivenSession, source: SessionS
   const sessionId = goodSessionId(given.sessionId, (problem) => ignore('the id', problem));
   if (sessionId === undefined) return undefined;
   const outside = aroundWhatIsOver(base);
-  const around = frameIn(outside);
-  const parent = around?.run?.phase() === 'open' ? around.session : undefined;
-  const session = new Session({ ...readDetails(given, ignore), parent });
+  const session = new Session({ ...readDetails(given, ignore), parent: sessionAround(outside) });
   session.bind(sessionId, source);
   if (!frameIn(base)) stampActiveSpan(base, session);
   // A span of the host's stays the one at work. Those of a run that is over take no children any more.
   const place = trace.getSpan(base)?.isRecording() ? base : outside;
   return withFrame(place, { session, run: frameIn(place)?.run });
+}
+
+/** The session of the run around a place. One that was bound inside of it may be on no span. */
+export function sessionAround(base: Context): Session | undefined {
+  const { run } = frameIn(base) ?? {};
+  return run?.phase() === 'open' ? run.session : undefined;
 }
 
 function ignore(name: string, problem: string): void {

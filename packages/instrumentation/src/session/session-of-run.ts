@@ -1,6 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { sessionOf } from '../sdk/session-of.ts';
-import { activeContext, frameIn } from './active-session.ts';
+import { activeContext, frameIn, sessionAround } from './active-session.ts';
 import { resolveSession } from './resolve-session.ts';
 import { attachedSession } from './session-context.ts';
 import { readDetails, sessionOptions, type SessionOptions } from './session-details.ts';
@@ -44,7 +44,7 @@ export function sessionOfRun(inputs: RunSessionInputs): RunSession {
     },
     reject,
   );
-  const enclosing = around?.run?.phase() === 'open' ? inherited : undefined;
+  const enclosing = sessionAround(base);
   // Inside a run whose own id is still to come, this run waits for the same one.
   const isInherited = resolved ? resolved.id === inherited?.id : enclosing !== undefined;
   if (inherited && isInherited && resolved?.source !== 'explicit' && resolved?.source !== 'attached') {
