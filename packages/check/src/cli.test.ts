@@ -35,7 +35,7 @@ function turnkeeper(...argv: readonly string[]): Outcome {
   return { status, stdout, stderr };
 }
 
-function write(text: string): string {
+function write(text: string | Uint8Array): string {
   const file = `traces-${(files += 1)}.jsonl`;
   writeFileSync(join(directory, file), text);
   return file;
@@ -243,6 +243,11 @@ describe('turnkeeper check', () => {
   });
 
   it.each([
+    [
+      'a file in UTF-16',
+      () => write(Buffer.from('\ufeff{"resourceSpans":[]}\r\n', 'utf16le')),
+      /^turnkeeper: traces-\d+\.jsonl: the file is in UTF-16, .* UTF-8/u,
+    ],
     ['an empty file', () => write(''), /^turnkeeper: traces-\d+\.jsonl: the file is empty\./u],
     [
       'a broken line',

@@ -39,9 +39,15 @@ async function* readFile(file: Input, order: () => number): AsyncIterable<Batch>
   const name = nameOf(file);
   const head = await queue.peek(headBytes);
   if (head.length === 0) throw emptyFile(name);
+  if (isUtf16(head)) throw utf16File(name);
   if (isText(head)) yield* readJson(queue, name, order);
   else if (head[0] === 0x0a) yield* readRequest(queue, name, order);
   else yield* readDelimited(queue, name, order);
+}
+
+/** By its byte order mark: Windows PowerShell writes what is redirected so. */
+function isUtf16(head: Buffer): boolean {
+  return (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
 }
 
 /** JSON has no control characters but white space; a protobuf message with ids and times has. */
@@ -177,6 +183,14 @@ function decode(message: Buffer, file: string, order: number): Batch {
 
 function emptyFile(file: string): InputError {
   return new InputError(file, undefined, 'the file is empty. Was the exporter flushed before the process ended?');
+}
+
+function utf16File(file: string): InputError {
+  return new InputError(
+    file,
+    undefined,
+    'the file is in UTF-16, as Windows PowerShell writes what is redirected with ">". Write it in UTF-8: … | Out-File -Encoding utf8.',
+  );
 }
 
 function brokenLine(file: string, line: number): InputError {
