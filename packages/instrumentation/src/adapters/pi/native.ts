@@ -55,7 +55,9 @@ export type PiNative =
   | { readonly kind: 'tool'; readonly run?: RunId | undefined; readonly id: string }
   /** Somebody wants this work to stop; absent: all that is at work. */
   | { readonly kind: 'aborted'; readonly work?: PiWork | undefined }
-  | { readonly kind: 'disposed' };
+  | { readonly kind: 'disposed' }
+  /** What was put off when `run` asked for it is done. */
+  | { readonly kind: 'deferred'; readonly run: RunId };
 
 /** Where work shows: in the run that was executing there, else perhaps in one that nobody called. */
 export interface PiPlace {

@@ -1,4 +1,4 @@
-import { listenToMethod, wrapMethod, type Patch, type Tap } from '../../adapter.ts';
+import { listenToMethod, wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { observeModels } from './models.ts';
 import {
   isRecord,
@@ -48,7 +48,11 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
           [session, session.agent],
           () => {
             tap.deliver({ kind: 'called', run, via, ...identityOf(session), input: args[0] });
-            return proceed(...args);
+            const deferred = deferredBy(session);
+            const count = deferred.length;
+            const result = proceed(...args);
+            if (deferred.length > count) placeDeferred(deferred, run, tap);
+            return result;
           },
           (_value, failure) => tap.deliver({ kind: 'returned', run, failure: failure && nameOf(failure.error) }),
         );
@@ -110,4 +114,23 @@ export function attach(session: PiSession, tap: Tap<PiNative>): () => void {
   return () => {
     for (const step of undo.splice(0).toReversed()) step?.();
   };
+}
+
+/** What Pi puts off until it has told everybody that a turn is over. */
+function deferredBy(session: PiSession): unknown[] {
+  const deferred: unknown = Reflect.get(session, '_deferredSettledActions');
+  return Array.isArray(deferred) ? deferred : [];
+}
+
+/** Pi does it where that turn was asked for: it belongs where it was asked for itself. */
+function placeDeferred(deferred: unknown[], run: RunId, tap: Tap<PiNative>): void {
+  const action = deferred.pop();
+  if (typeof action !== 'function') return void deferred.push(action);
+  tap.caller(run);
+  const work = (): unknown => {
+    // Its place is not kept any longer: what is at work there would be kept with it.
+    tap.outside(() => tap.caller(run));
+    return action();
+  };
+  deferred.push((): unknown => tap.around({ kind: 'deferred', run }, work));
 }

@@ -183,6 +183,22 @@ describe('a run that', () => {
     expect(world.tracing.capture).toPassChecks();
   });
 
+  test.each(['prompt', 'sendCustomMessage'])('is asked for when another settles is its caller’s (%s)', async (via) => {
+    const { session } = await world.open();
+    const note = { customType: 'note', content: '#weather', display: true };
+    const ask = (): Promise<void> =>
+      via === 'prompt' ? session.prompt('#weather') : session.sendCustomMessage(note, { triggerTurn: true });
+    let asked: Promise<void> | undefined;
+    session.subscribe((event) => {
+      if (event.type === 'agent_settled') asked ??= withSession('conv-43', ask);
+    });
+    await withSession('conv-42', () => session.prompt('hello'));
+    await session.waitForIdle();
+    const sessions = world.tracing.capture.index.runs.map(({ root }) => root.attributes['session.id']);
+    expect(sessions).toEqual(['conv-42', 'conv-43']);
+    expect(world.tracing.capture).toPassChecks();
+  });
+
   test.each(['#overloaded', '#broken'])(
     'is a custom message queued is one turn however often Pi tries (%s)',
     async (content) => {

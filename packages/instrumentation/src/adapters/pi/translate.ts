@@ -1,4 +1,4 @@
-import type { Outcome, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { CallerScope, Outcome, RunEvent, RunId, Scope } from '../../adapter.ts';
 import type { PiEvent, PiMessage, PiMethod, PiNative, PiPlace, PiWork } from './native.ts';
 
 interface PiRun {
@@ -81,7 +81,8 @@ export function translate(native: PiNative, state: PiState): readonly RunEvent[]
 
 const NOTHING: readonly RunEvent[] = [];
 
-export function scope(native: PiNative, state: PiState): Scope | undefined {
+export function scope(native: PiNative, state: PiState): Scope | CallerScope | undefined {
+  if (native.kind === 'deferred') return { caller: native.run };
   if (native.kind === 'model') {
     const run = state.calls.get(native.call);
     return run === undefined ? undefined : { run, call: native.call };
