@@ -204,3 +204,22 @@ describe('a prompt', () => {
     expect(world.tracing.capture.index.runs[0]?.root.attributes['error.type']).toBe('disconnected');
   });
 });
+
+test('a session is made, and changes, in its own conversation, whoever has started the client', async () => {
+  const { client, config } = await withSession('conv-7', () => world.open());
+  const told = new Map<string, Set<string | undefined>>();
+  client.onLifecycle(({ sessionId }) => {
+    told.set(sessionId, (told.get(sessionId) ?? new Set()).add(currentSession()?.id));
+  });
+  for (const id of ['1', '2']) {
+    await withSession(`conv-${id}`, async () => {
+      const session = await client.createSession({ ...config, sessionId: `own-${id}` });
+      await session.sendAndWait('hello');
+    });
+  }
+  await until(() => told.size === 2);
+  expect([...told].map(([session, conversations]) => [session, ...conversations])).toEqual([
+    ['own-1', 'conv-1'],
+    ['own-2', 'conv-2'],
+  ]);
+});

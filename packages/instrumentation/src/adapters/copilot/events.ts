@@ -1,21 +1,21 @@
 import type { Millis, Usage } from '../../adapter.ts';
-import { count, isRecord, recordIn, text, word, type CopilotEvent } from './native.ts';
+import { count, isRecord, recordIn, sessionOf, text, word, type CopilotEvent } from './native.ts';
 
-/** A session's notification: whose event it is, and the event as one of those above where it is one. */
+/** A session's notification: whose it is, and its event as one of those above where it is one. */
 export interface Notification {
   readonly session: string;
   readonly agent: string | undefined;
   readonly event: CopilotEvent | undefined;
 }
 
-/** Undefined for what is no notification of a session's event. `now` is read where an event tells how long ago it began. */
+/** Undefined for what is no session's notification. `now` is read where an event tells how long ago it began. */
 export function readNotification(value: unknown, now: () => Millis): Notification | undefined {
-  if (!isRecord(value) || typeof value['sessionId'] !== 'string') return undefined;
-  const { event } = value;
-  if (!isRecord(event) || typeof event['type'] !== 'string') return undefined;
+  const session = sessionOf(value);
+  if (!isRecord(value) || session === undefined) return undefined;
+  const event = recordIn(value, 'event');
   const agent = text(event['agentId']);
   const data = recordIn(event, 'data');
-  return { session: value['sessionId'], agent, event: readEvent(event['type'], { data, agent, now }) };
+  return { session, agent, event: readEvent(text(event['type']) ?? '', { data, agent, now }) };
 }
 
 interface EventData {

@@ -1,4 +1,4 @@
-import { wrapMethod, type Patch, type RunId, type Tap } from '../../adapter.ts';
+import { wrapMethod, type Around, type Patch, type RunId, type Tap } from '../../adapter.ts';
 import { EarlyEvents } from './early-events.ts';
 import { readNotification } from './events.ts';
 import {
@@ -61,7 +61,7 @@ export function attach(client: CopilotClient, tap: Tap<CopilotNative>): () => vo
     tap.caller(id);
   }
   undo.push(fillTraceContext(client, tap), ...observeOpening(client, tap, early, watch));
-  undo.push(observeNotifications(client, tap, early), ...observeRequests(client, tap, early));
+  undo.push(...observeNotifications(client, tap, early), ...observeRequests(client, tap, early));
   return () => {
     early.drop();
     for (const step of [...undo.splice(0), ...[...watched.values()].flat()].toReversed()) step?.();
@@ -202,8 +202,8 @@ function observeNotifications(
   client: CopilotClient,
   tap: Tap<CopilotNative>,
   early: EarlyEvents,
-): (() => void) | undefined {
-  const undo = wrapMethod(client, 'handleSessionEventNotification', (proceed, args) => {
+): ((() => void) | undefined)[] {
+  const listen: Around = (proceed, args) => {
     const notification = readNotification(args[0], () => tap.now());
     if (!notification) return proceed(...args);
     const { session, agent, event } = notification;
@@ -219,9 +219,11 @@ function observeNotifications(
     if (event.type !== 'idle') return tap.around(native, work);
     // What is done when a turn ends is done in it.
     return tap.around({ kind: 'place', session }, work, () => tap.deliver(native));
-  });
+  };
+  const undo = wrapMethod(client, 'handleSessionEventNotification', listen);
   if (!undo) tap.warn('this client has no handleSessionEventNotification: its events are lost');
-  return undo;
+  // Of a session's life, which the client's own listeners are told.
+  return [undo, wrapMethod(client, 'handleSessionLifecycleNotification', listen)];
 }
 
 function observeRequests(
