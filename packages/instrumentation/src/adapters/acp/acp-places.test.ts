@@ -72,3 +72,30 @@ test('what an agent says and asks outside of all turns is nobody’s, least of a
   await agent.request('session/load', { sessionId: 'old', cwd: '/', mcpServers: [] });
   expect(seen.toSorted()).toEqual(['permission in nobody’s', 'update in nobody’s']);
 });
+
+test('what an agent says beside the protocol is its session’s turn’s, and nobody’s where it names none', async () => {
+  const chatty = newAgent({ name: 'chatty' })
+    .onRequest('initialize', () => ({ protocolVersion: 1 }))
+    .onRequest('session/new', () => ({ sessionId: 'session-1' }))
+    .onRequest('session/prompt', async ({ params: { sessionId }, client: asked }) => {
+      for (const params of [{ sessionId }, {}]) {
+        await asked.notify('_acme/note', params);
+        await asked.request('_acme/ask', params);
+      }
+      return { stopReason: 'end_turn' as const };
+    });
+  const seen: string[] = [];
+  const note = (what: string): object => {
+    seen.push(`${what} in ${currentSession()?.id ?? 'nobody’s'}`);
+    return {};
+  };
+  const params = { parse: (value: unknown): unknown => value };
+  const app = client()
+    .onNotification('_acme/note', params, () => void note('note'))
+    .onRequest('_acme/ask', params, () => note('ask'));
+  observe(acp, app);
+  const { agent } = withSession('conv-connect', () => app.connect(chatty));
+  const session = await begin(agent);
+  await withSession('conv-42', () => prompt(agent, session, 'hello'));
+  expect(seen).toEqual(['note in conv-42', 'ask in conv-42', 'note in nobody’s', 'ask in nobody’s']);
+});

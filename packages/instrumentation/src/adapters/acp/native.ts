@@ -38,7 +38,7 @@ export type AcpNative =
   | { readonly kind: 'answered'; readonly run: RunId; readonly at: Millis; readonly answer: AcpAnswer }
   | { readonly kind: 'closed'; readonly connection: ConnectionId };
 
-/** One message from the agent, as far as it shows in a trace; undefined for those that belong to no session. */
+/** One message from the agent, as far as it shows in a trace. What is said beside the protocol is an update as well. */
 export type AcpMessage =
   | { readonly kind: 'update'; readonly session: string; readonly update: AcpUpdate }
   | {
@@ -55,15 +55,18 @@ const WAITS: ReadonlyMap<string, string> = new Map([
   ['elicitation/create', 'answer'],
 ]);
 
-export function readMessage(value: unknown): AcpMessage | undefined {
+/** Null for what names no session, undefined for an answer, which is its request's. */
+export function readMessage(value: unknown): AcpMessage | null | undefined {
   if (!isRecord(value) || typeof value['method'] !== 'string') return undefined;
   const { method, params } = value;
   const { sessionId, update, toolCall, toolCallId } = recordOf(params);
   const session = text(sessionId);
-  if (session === undefined) return undefined;
-  if (method === 'session/update') return { kind: 'update', session, update: readUpdate(update) };
+  if (session === undefined) return null;
   const request = idOf(value['id']);
-  if (request === undefined) return undefined;
+  const isUpdate = method === 'session/update';
+  if (isUpdate || request === undefined) {
+    return { kind: 'update', session, update: readUpdate(isUpdate ? update : undefined) };
+  }
   const call = text(recordOf(toolCall)['toolCallId']) ?? text(toolCallId);
   return { kind: 'request', session, request, wait: WAITS.get(method), call };
 }

@@ -84,7 +84,7 @@ function observeConnection({ client, owner, connection, id }: Seen, tap: Tap<Acp
     // What the agent asks and says is handled in its turn, not where the connection was opened.
     wrapMethod(connection, receive, (proceed, args) => {
       const message = readMessage(args[0]);
-      if (!message) return proceed(...args);
+      if (!message) return message === null ? tap.outside(() => proceed(...args)) : proceed(...args);
       const waits = message.kind === 'request' && message.wait !== undefined;
       return tap.around(
         { connection: id, ...message },
