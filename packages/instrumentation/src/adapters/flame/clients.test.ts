@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import '@turnkeeper/check/vitest';
 import { InterceptingCall, Metadata, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
+import { withSession } from '../../session/active-session.ts';
 import { called, realFlame, startFlameWorld, type FlameTask, type FlameWorld } from '../../testing/flame.ts';
 
 let world: FlameWorld;
@@ -62,6 +63,24 @@ test('a task that is created in the callback of another is the next turn of its 
     );
   });
   for (const task of tasks) await world.watch(task);
+  expect(tracing.capture).toHaveSession('conv-42', { turns: 2 });
+  expect(tracing.capture).toPassChecks();
+});
+
+test('a task that is created when the watch of another ends is its own conversation’s, whoever has connected', async () => {
+  world = await startFlameWorld();
+  const { client, tracing } = world;
+  await withSession('conv-7', () => world.open('own-7'));
+  await withSession('conv-42', () => world.open('own-42'));
+  const create = (): Promise<FlameTask> => world.create('own-42', '#slow');
+  const { metadata } = await withSession('conv-42', create);
+  const stream = withSession('conv-42', () =>
+    client.WatchTask({ session_id: 'own-42', task_id: metadata.id }).on('data', () => {}),
+  );
+  const next = await new Promise<FlameTask>((resolve, reject) => {
+    stream.on('end', () => void create().then(resolve, reject));
+  });
+  await world.watch(next);
   expect(tracing.capture).toHaveSession('conv-42', { turns: 2 });
   expect(tracing.capture).toPassChecks();
 });

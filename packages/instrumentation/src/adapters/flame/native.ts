@@ -1,4 +1,4 @@
-import type { Millis, RunId } from '../../adapter.ts';
+import type { CallerScope, Millis, RunId } from '../../adapter.ts';
 import { isRecord, text } from '../../adapter.ts';
 export { isRecord } from '../../adapter.ts';
 
@@ -43,7 +43,13 @@ export type FlameNative =
   | ({ readonly session: string; readonly task: string } & FlameWatch)
   /** The program calls nothing any more. */
   | { readonly kind: 'closed' }
-  | { readonly kind: 'place'; readonly session?: string | undefined; readonly task?: string | undefined };
+  | {
+      readonly kind: 'place';
+      readonly session?: string | undefined;
+      readonly task?: string | undefined;
+      /** Whose it is when that task is over. */
+      readonly caller?: CallerScope['caller'] | undefined;
+    };
 
 /** What becomes of one stream of a task's states. */
 export type FlameWatch =

@@ -169,6 +169,9 @@ function watch(method: FlameMethod, request: unknown, stream: unknown, tap: Tap<
     if (task) tap.deliver({ kind: 'task', task });
   });
   tap.deliver({ kind: 'watch', ...place });
+  // gRPC tells of the end in the context of whoever made the connection.
+  const caller = `watch of ${place.session}`;
+  tap.caller(caller);
   let isOpen = true;
   const end = (failure?: string): void => {
     if (!isOpen) return;
@@ -180,7 +183,7 @@ function watch(method: FlameMethod, request: unknown, stream: unknown, tap: Tap<
   wrapMethod(stream, 'emit', (proceed, args) => {
     if (args[0] === 'error') end(codeOf(args[1]));
     else if (args[0] === 'close') end();
-    return tap.around({ kind: 'place', ...place }, () => proceed(...args));
+    return tap.around({ kind: 'place', ...place, caller }, () => proceed(...args));
   });
   return stream;
 }

@@ -1,4 +1,4 @@
-import type { Millis, Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
+import type { CallerScope, Millis, Outcome, Remote, RunEvent, RunId, Scope } from '../../adapter.ts';
 import type { FlameNative, FlameTask, FlameWatch } from './native.ts';
 
 interface FlameRun {
@@ -62,10 +62,11 @@ export function* translate(native: FlameNative, state: FlameState): Iterable<Run
 }
 
 /** Where a task's listeners run: in its turn, while it goes on. */
-export function scope(native: FlameNative, state: FlameState): Scope | undefined {
+export function scope(native: FlameNative, state: FlameState): Scope | CallerScope | undefined {
   if (native.kind !== 'place' || native.session === undefined || native.task === undefined) return undefined;
   const run = state.tasks.get(keyOf(native.session, native.task));
-  return run === undefined ? undefined : { run };
+  if (run !== undefined) return { run };
+  return native.caller === undefined ? undefined : { caller: native.caller };
 }
 
 /** A task that nobody asks after is remembered no longer than its run. */
