@@ -2,7 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** What is waited for comes at once, but on a machine that has much else to do. Milliseconds. */
-const patience = { testTimeout: 20_000, hookTimeout: 20_000, expect: { poll: { timeout: 10_000 } } };
+const patience = {
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  expect: { requireAssertions: true, poll: { timeout: 10_000 } },
+};
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
