@@ -163,6 +163,28 @@ describe('the measurements of runs', () => {
     ]);
   });
 
+  test('of a workflow are those of its agents, which are not counted twice', async () => {
+    const at = Date.now();
+    const run = 'r';
+    script({ meterProvider }).say(
+      { type: 'run.start', run, workflow: 'research', provider: 'openai', at },
+      { type: 'agent.start', run, call: 'a', agent: 'planner', provider: 'openai', at: at + 1_000 },
+      { type: 'step.start', run, call: 's', step: 'guardrail', name: 'plan', within: 'a', at: at + 1_000 },
+      { type: 'step.end', run, call: 's', outcome: ok, at: at + 2_000 },
+      { type: 'agent.end', run, call: 'a', outcome: { kind: 'error', type: 'overloaded' }, at: at + 3_000 },
+      { type: 'run.end', run, outcome: ok, at: at + 4_000 },
+    );
+    const measured = await collect();
+    const agent = {
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.agent.name': 'planner',
+      'gen_ai.provider.name': 'openai',
+      'error.type': 'overloaded',
+    };
+    expect(points(measured.get('gen_ai.invoke_agent.duration'))).toEqual([[agent, 2]]);
+    expect([...measured.keys()].toSorted()).toEqual(['gen_ai.invoke_agent.duration', 'turnkeeper.session.resolved']);
+  });
+
   test('never hold the session, the user or an attribute of theirs, in whatever way they are given', async () => {
     converse({ alsoAs: ['langfuse.session.id'], content: 'all', fallback: 'generate' });
     traceService(() => {}, { name: 'service', meterProvider, session: { sessionId: 'conv-42', userId: 'u-7' } })();
