@@ -94,6 +94,17 @@ describe('assertThat', () => {
         ),
       'trace 1 to have 0 spans, not 4',
     ],
+    [
+      'what is not in one turn',
+      () =>
+        assertThat(capture).hasSession('conv-42', (session) =>
+          session.hasTurns(
+            () => {},
+            (turn2) => turn2.hasSpan((span) => span.hasName('GET')),
+          ),
+        ),
+      'turn 2 of session "conv-42" to have a span',
+    ],
     ['a session', () => assertThat(capture).hasSession('conv-43'), 'to have session "conv-43"'],
     [
       'a number of turns',

@@ -49,6 +49,17 @@ describe('tree', () => {
     `);
   });
 
+  it('says of a link, and of the event of a run, that no session is there', () => {
+    const capture = captureOf(
+      turn(null, { label: '1', starts: [] }, []),
+      turn('conv-42', { starts: [{}], links: ['1'] }, []),
+    );
+    expect(capture.tree()).toMatchInlineSnapshot(`
+      "invoke_agent pi [no session] no run.start
+      invoke_agent pi [session conv-42] run.start[session absent] -> previous turn[session absent]"
+    `);
+  });
+
   it('says which session encloses a child session', () => {
     const child = turn('child', { attributes: { 'turnkeeper.session.parent_id': 'conv-42' } }, []);
     expect(captureOf(turn('conv-42', {}, [tool({}, [child])])).tree()).toMatchInlineSnapshot(`

@@ -2,6 +2,7 @@ import {
   context,
   defaultTextMapGetter,
   defaultTextMapSetter,
+  INVALID_SPAN_CONTEXT,
   propagation,
   ROOT_CONTEXT,
   SpanKind,
@@ -90,6 +91,7 @@ describe('what goes out', () => {
     [{ 'url.full': 'api.internal/path' }],
     [{ 'peer.service': 'api.internal' }],
     [{ 'server.address': 7 }],
+    [{ 'server.address': 'bücher example' }],
   ])('to %j, which is not, has the trace context only', (attributes) => {
     expect(Object.keys(sent(attributes))).toEqual(['traceparent']);
   });
@@ -138,6 +140,15 @@ describe('what goes out', () => {
       expect(sent({ 'server.address': 'api.internal' }, { kind })).not.toHaveProperty('baggage');
     },
   );
+
+  test('below a client’s span that says nothing of itself has no session', () => {
+    const span = Object.assign(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), { kind: SpanKind.CLIENT });
+    const carrier = {};
+    withSession('conv-42', () =>
+      new SessionPropagator({ send }).inject(trace.setSpan(context.active(), span), carrier, defaultTextMapSetter),
+    );
+    expect(carrier).toEqual({});
+  });
 
   test('has no session without a list, and none where there is none', () => {
     expect(sent({ 'server.address': 'api.internal' }, { options: { send: [] } })).not.toHaveProperty('baggage');
