@@ -124,6 +124,7 @@ describe('assertThat', () => {
     ['kind', () => first((span) => span.hasKind('client')), 'kind of span'],
     ['status', () => first((span) => span.hasStatus('ok')), 'status of span'],
     ['error', () => first((span) => span.hasError()), 'to be "error", not "unset"'],
+    ['type of error', () => ofError((span) => span.hasError('overloaded')), 'to be "overloaded", not "timeout"'],
     ['session', () => first((span) => span.hasSession('a')), 'to be "a", not "conv-42"'],
     ['no session', () => first((span) => span.hasNoSession()), 'to be absent, not "conv-42"'],
     ['parent', () => first((span) => span.hasParent('GET')), 'parent of span'],
@@ -159,4 +160,8 @@ function first(expectation: SpanExpectation): void {
     (trace) => trace.hasSpans(expectation, ...rest),
     () => {},
   );
+}
+
+function ofError(expectation: SpanExpectation): void {
+  assertThat(captureOf(failed)).hasTraces((trace) => trace.hasSpans(expectation));
 }

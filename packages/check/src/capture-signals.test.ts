@@ -1,6 +1,6 @@
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createCapture } from './capture.ts';
 import { check } from './check.ts';
 
@@ -41,6 +41,13 @@ describe('createCapture', () => {
     await reader.forceFlush();
     expect(capture.index.metrics).toMatchObject([{ name: 'tokens', series: [{ kind: 'input' }, { kind: 'output' }] }]);
     await provider.shutdown();
+  });
+
+  it('tells the SDK that metrics have arrived', () => {
+    const { metricExporter } = createCapture();
+    const done = vi.fn<(result: { code: number }) => void>();
+    metricExporter.export({ scopeMetrics: [] }, done);
+    expect(done.mock.calls).toEqual([[{ code: 0 }]]);
   });
 
   it('forgets what was counted before it was asked to, whatever is counted later', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Capture } from '../capture.ts';
 import { check, type Finding } from '../check.ts';
 import { rules } from '../rules/index.ts';
 import { summarize } from '../summary.ts';
@@ -150,10 +151,32 @@ describe('reportText', () => {
     expect(text.match(/ {4}at {2}/gu)).toHaveLength(10);
   });
 
-  it('has colours when the reader sees them, and says so when there was no run', () => {
-    const capture = captureOf(chat());
-    expect(reportText(summarize(capture), [], { colors: true })).toContain('\u001b[32m');
-    expect(reportText(summarize(capture), [], { colors: false })).toContain('No span here is the root of a run');
+  it('has colours when the reader sees them', () => {
+    const report = (...findings: Finding[]): string =>
+      reportText(summarize(captureOf(turn('a'))), findings, { colors: true });
+    const color = (code: number): string => `\u001b[${code}m`;
+    expect(report().startsWith(`${color(32)}✓ 1 conversation`)).toBe(true);
+    expect(report(warning)).toContain(`${color(33)}! warn`);
+    expect(report(warning)).toContain(`${color(33)}! 1 conversation`);
+    expect(report(warning, finding)).toContain(`${color(31)}✗ error`);
+    expect(report(warning, finding)).toContain(`${color(31)}✗ 1 conversation`);
+  });
+
+  it('says so when there was no run, and nothing else to say', () => {
+    const note = 'No span here is the root of a run';
+    const report = (of: Capture, ...findings: Finding[]): string =>
+      reportText(summarize(of), findings, { colors: false });
+    expect(report(captureOf(chat()))).toContain(note);
+    expect(report(captureOf(chat()), finding)).not.toContain(note);
+    expect(report(captureOf(turn('a')))).not.toContain(note);
+  });
+
+  it('names the file of a span, and the line where that is known', () => {
+    const { line: _line, ...at } = finding.at;
+    const summary = summarize(captureOf(turn('a')));
+    const report = (found: Finding): string => reportText(summary, [found], { colors: false });
+    expect(report(finding)).toContain('    at  a,b:c.jsonl:3  trace aaaa');
+    expect(report({ ...finding, at })).toContain('    at  a,b:c.jsonl  trace aaaa');
   });
 
   it('keeps what a trace says from writing to the terminal', () => {
