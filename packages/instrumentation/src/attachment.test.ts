@@ -123,6 +123,21 @@ describe('the tap', () => {
     expect(context.with(suppressTracing(ROOT_CONTEXT), () => tap.isSuppressed())).toBe(true);
   });
 
+  test('leaves no run where tracing is suppressed, and hears of one that was called before', () => {
+    const { tap, say, observation } = script();
+    const suppressed = (work: () => void): void => context.with(suppressTracing(context.active()), work);
+    const turn = (run: string): void =>
+      say({ type: 'run.start', run, agent: run }, { type: 'run.end', run, outcome: ok });
+    suppressed(() => {
+      tap.run('called', [], () => turn('called'));
+      turn('told of');
+    });
+    expect(observation.runs()).toEqual([]);
+    tap.run('before', [], () => suppressed(() => turn('before')));
+    expect(observation.runs()).toHaveLength(1);
+    expect(tree()).toBe('invoke_agent before [no session] run.start');
+  });
+
   test('follows a lazy stream: every step of it runs in its scope', async () => {
     const { tap, say } = script();
     say(
@@ -291,6 +306,7 @@ describe('who asked how work went', () => {
     around: (tap, work, done) => tap.around({ events: [], scope: { run: 'r', call: 't' } }, work, done),
     inside: (tap, work, done) => tap.inside({ run: 'r', call: 't' }, work, done),
     'around, in nobody’s run': (tap, work, done) => tap.around({ events: [], scope: null }, work, done),
+    'inside no call of a run': (tap, work, done) => tap.inside({ run: 'r', call: 'no-such' }, work, done),
     'inside what is over': (tap, work, done) => tap.inside({ run: 'no-such' }, work, done),
     'run, suppressed': (tap, work, done) =>
       context.with(suppressTracing(context.active()), () => tap.run('inner', [], work, done)),
