@@ -78,6 +78,21 @@ describe('runs of a session that nobody is known to have opened', () => {
     expect(tree()).toBe('invoke_agent scripted [session own-1] run.start');
   });
 
+  test('wait for their own deadline, not for that of others who waited for the same caller before', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { tap, say } = script();
+    say({ type: 'run.start', run: 'r', caller: 'cloud-1' });
+    await vi.advanceTimersByTimeAsync(6_000);
+    tap.forget('cloud-1');
+    say({ type: 'run.start', run: 's', caller: 'cloud-1' }, { type: 'run.end', run: 's', outcome: ok });
+    await vi.advanceTimersByTimeAsync(6_000);
+    withSession('conv-42', () => tap.caller('cloud-1'));
+    expect(tree()).toBe('invoke_agent scripted [session conv-42] run.start');
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.runAllTimersAsync();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test('go on when the observation stops', () => {
     const { say, observation } = script();
     say({ type: 'run.start', run: 'r', caller: 'cloud-1', session: 'own-1' });
