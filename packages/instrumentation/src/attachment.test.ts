@@ -169,6 +169,18 @@ describe('the tap', () => {
     `);
   });
 
+  test('tells once that a stream is over, also where more is asked of it at the same time', async () => {
+    const { tap, say } = script();
+    say({ type: 'run.start', run: 'r' });
+    async function* one(): AsyncGenerator<number> {
+      yield 1;
+    }
+    const done = vi.fn<() => void>();
+    const stream = tap.through({ run: 'r' }, one(), done);
+    await Promise.all([stream.next(), stream.next(), stream.next()]);
+    expect(done).toHaveBeenCalledTimes(1);
+  });
+
   test('holds a run whose caller is not known yet, and starts it in the caller’s context once it is', () => {
     const { tap, say } = script();
     tracing.tracer.startActiveSpan('caller', (span) => {
