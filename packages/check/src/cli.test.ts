@@ -265,11 +265,32 @@ describe('turnkeeper check', () => {
 });
 
 describe('turnkeeper report', () => {
+  it('writes its page where nobody says where, and says so, also where something is wrong', () => {
+    const file = writeSpans(spansOf(turn('a', {}, [chat({ session: null })])));
+    expect(turnkeeper('report', file)).toEqual({ status: 0, stdout: 'conversations.html\n', stderr: '' });
+    expect(readFileSync(join(directory, 'conversations.html'), 'utf8')).toContain(`Conversations: ${file}</title>`);
+  });
+
   it('refuses a configuration with the name of a rule that does not exist, before it reads anything', () => {
     const config = write('{"rules":{"turns-linkd":"off"}}');
     const { status, stdout, stderr } = turnkeeper('report', 'nowhere.jsonl', '--config', config);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^turnkeeper: There is no rule "turns-linkd", .*See turnkeeper --help\.\n$/u);
+  });
+
+  it('takes levels from a configuration', () => {
+    const file = writeSpans(spansOf(turn('a'), turn('a')));
+    const off = write('{"rules":{"turns-linked":"off"}}');
+    const page = (...argv: readonly string[]): string => turnkeeper('report', file, '--out', '-', ...argv).stdout;
+    expect(page()).toContain('"turns-linked"');
+    expect(page('--config', off)).toMatch(/^<!doctype html>(?:(?!"turns-linked").)*<\/html>\n$/su);
+  });
+
+  it('says where its page cannot be written', () => {
+    const file = writeSpans(spansOf(...good));
+    const sentence = 'the report cannot be written to "nowhere/page.html" (ENOENT). See turnkeeper --help.';
+    const said = { status: 2, stdout: '', stderr: `turnkeeper: ${sentence}\n` };
+    expect(turnkeeper('report', file, '--out', 'nowhere/page.html')).toEqual(said);
   });
 
   it('does not write over a file that it reads, by whatever name', () => {

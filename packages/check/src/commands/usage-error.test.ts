@@ -69,6 +69,18 @@ describe('what is wrong', () => {
     expect(await turnkeeper('check', ...argv)).toEqual(said);
   });
 
+  it('is said in one line of a report', async () => {
+    const said = (sentence: string) => ({
+      status: 2,
+      stdout: '',
+      stderr: `turnkeeper: ${sentence} See turnkeeper --help.\n`,
+    });
+    expect(await turnkeeper('report')).toEqual(said('no file was given to report on.'));
+    expect(await turnkeeper('report', 'a.jsonl', '--format', 'json')).toEqual(
+      said('there is no option "--format". A file whose name begins with a dash goes behind --.'),
+    );
+  });
+
   it.each([
     ['not JSON', '{', 'the configuration "CONFIG" is not JSON.'],
     ['a list', '[]', 'the configuration "CONFIG" is no JSON object.'],
