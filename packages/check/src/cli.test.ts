@@ -215,9 +215,9 @@ describe('turnkeeper check', () => {
     );
   });
 
-  it('reads a pipe that is given by its path', () => {
+  it.each(['', ' /dev/stdin'])('reads a pipe that is given by its path, once: /dev/stdin%s', (again) => {
     const file = writeSpans(spansOf(...good));
-    const command = `gzip -c ${file} | "${process.execPath}" "${bin}" check /dev/stdin`;
+    const command = `gzip -c ${file} | "${process.execPath}" "${bin}" check /dev/stdin${again}`;
     const { status, stdout } = spawnSync('sh', ['-c', command], { encoding: 'utf8', cwd: directory });
     expect([status, stdout]).toEqual([0, expect.stringContaining('7 spans in 3 traces checked: nothing wrong')]);
   });
