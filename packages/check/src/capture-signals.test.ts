@@ -29,6 +29,13 @@ describe('createCapture', () => {
     ]);
   });
 
+  it.each([undefined, null, '', {}, []])('takes a message whose content is %j for one without any', (content) => {
+    const capture = createCapture();
+    const logger = new LoggerProvider({ processors: [capture.logRecordProcessor] }).getLogger('test');
+    logger.emit({ eventName: 'gen_ai.assistant.message', body: { role: 'assistant', content } as never });
+    expect(capture.index.logs.map(({ hasContent }) => hasContent === true)).toEqual([false]);
+  });
+
   it('records the metrics of every collection, each series once', async () => {
     const capture = createCapture();
     const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });
