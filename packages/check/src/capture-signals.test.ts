@@ -36,6 +36,16 @@ describe('createCapture', () => {
     expect(capture.index.logs.map(({ hasContent }) => hasContent === true)).toEqual([false]);
   });
 
+  it('looks at what a body holds beside a message, and no deeper than it has to', () => {
+    const capture = createCapture();
+    const logger = new LoggerProvider({ processors: [capture.logRecordProcessor] }).getLogger('test');
+    const nested = (depth: number): object => (depth === 0 ? {} : { inner: nested(depth - 1) });
+    for (const body of [{ finish_reason: null, index: 0 }, nested(2), nested(1_000)])
+      logger.emit({ eventName: 'gen_ai.choice', body: body as Record<string, string> });
+    // What is nested so deep is not searched: it may hold anything.
+    expect(capture.index.logs.map(({ hasContent }) => hasContent === true)).toEqual([false, false, true]);
+  });
+
   it('records the metrics of every collection, each series once', async () => {
     const capture = createCapture();
     const reader = new PeriodicExportingMetricReader({ exporter: capture.metricExporter });

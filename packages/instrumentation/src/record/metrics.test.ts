@@ -163,6 +163,26 @@ describe('the measurements of runs', () => {
     ]);
   });
 
+  test('of a call that has no end of its own are there all the same', async () => {
+    const at = Date.now() - 60_000;
+    script({ meterProvider }).say(
+      { type: 'run.start', run: 'r', at },
+      { type: 'model.start', run: 'r', call: 'm', model: 'gpt', at: at + 1_000 },
+      { type: 'run.progress', run: 'r', at: at + 3_000 },
+      { type: 'run.end', run: 'r', outcome: ok, at: at + 3_000 },
+    );
+    const chat = {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'scripted',
+      'gen_ai.request.model': 'gpt',
+      'error.type': 'unfinished',
+    };
+    const measured = await collect();
+    expect(points(measured.get('gen_ai.client.operation.duration'))).toEqual([[chat, 2]]);
+    expect(measured.get('gen_ai.client.token.usage')).toBeUndefined();
+    expect(tracing.diagnostics).toEqual([]);
+  });
+
   test('of a workflow are those of its agents, which are not counted twice', async () => {
     const at = Date.now();
     const run = 'r';

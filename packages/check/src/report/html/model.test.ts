@@ -71,6 +71,9 @@ describe('modelReport', () => {
       links: span.links.map((link, of) => (of === 0 ? link : { ...link, attributes: {} })),
     }));
     const { conversations } = modelReport(captureRecords({ spans: [before!, linked!, root!, get!] }), []);
+    expect(conversations.flatMap(({ parts }) => parts.map(({ traceId }) => traceId))).toEqual([
+      ...new Set(spans.map(({ traceId }) => traceId)),
+    ]);
     const shown = conversations.flatMap(({ parts }) => parts.flatMap((part) => part.spans));
     expect(shown[2]).toEqual({
       id: root!.spanId,
