@@ -26,6 +26,14 @@ describe.each(['SIGTERM', 'SIGINT'])('%s', (signal) => {
     expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
   });
 
+  test('exports all where register is both required and imported', async () => {
+    await using received = await receive();
+    const env = { ...received.env, NODE_OPTIONS: '--require @turnkeeper/instrumentation/register' };
+    const ended = await run({ ...received, env }, `await turn(1); setInterval(() => {}, 1000); kill('${signal}');`);
+    expect(ended).toEqual({ status: null, stdout: '', stderr: '' });
+    expect(await received.capture()).toHaveSession('conv-42', { turns: 1 });
+  });
+
   test('leaves a host that listens for it once its time to end by itself', async () => {
     await using received = await receive();
     const ended = await run(

@@ -315,6 +315,18 @@ describe('node --import @turnkeeper/instrumentation/register', () => {
   });
 });
 
+describe('register beside itself', () => {
+  test.each(['register', 'hook'])('required by NODE_OPTIONS, and %s imported, is there once', async (other) => {
+    await using received = await receive();
+    const argv = ['--import', `@turnkeeper/instrumentation/${other}`, app, ...turns];
+    const env = { ...received.env, NODE_OPTIONS: '--require @turnkeeper/instrumentation/register' };
+    expect(await runNode(argv, { env })).toEqual({ status: 0, stdout: 'hello\n', stderr: '' });
+    const capture = await received.capture();
+    expect(capture).toHaveSession('conv-42', { turns: 3 });
+    expect(capture).toPassChecks();
+  });
+});
+
 describe('register beside another SDK', () => {
   test('says that it came too late, and what to do', async () => {
     await using received = await receive();

@@ -1,6 +1,7 @@
 import { createRequire, register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { engineBundles, enginePackages } from './instrumentation.ts';
+import { keptOn } from './kept.ts';
 import { HOOK } from './module-files.ts';
 
 /** What import-in-the-middle 3.3 and later has; older copies have the asynchronous hook only. */
@@ -9,15 +10,26 @@ interface SynchronousHook {
   register(options: { readonly include: readonly (string | RegExp)[] }): void;
 }
 
-/** Installs the module hook. At once: what `--require` names cannot wait. @throws where there is none. */
+/** Which copies of import-in-the-middle have their hook: one is both required and imported, or two packages share it. */
+const INSTALLED = Symbol.for('turnkeeper.hook.installed');
+
+/** Installs the module hook, once. At once: what `--require` names cannot wait. @throws where there is none. */
 export function installHook(): void {
   Reflect.set(globalThis, HOOK, true);
   const include = [...enginePackages(), ...engineBundles()];
   // The very copy that @opentelemetry/instrumentation listens to.
   const require = createRequire(createRequire(import.meta.url).resolve('@opentelemetry/instrumentation'));
+  const path = require.resolve('import-in-the-middle/hook.mjs');
+  const installed = keptOn(globalThis, INSTALLED, isSet, () => new Set());
+  if (installed.has(path)) return;
+  installed.add(path);
   const synchronous = loadSynchronous(require);
   if (synchronous?.supportsSyncHooks()) synchronous.register({ include });
-  else register(pathToFileURL(require.resolve('import-in-the-middle/hook.mjs')), { data: { include } });
+  else register(pathToFileURL(path), { data: { include } });
+}
+
+function isSet(value: unknown): value is Set<string> {
+  return value instanceof Set;
 }
 
 function loadSynchronous(require: NodeJS.Require): SynchronousHook | undefined {

@@ -9,8 +9,14 @@ import { warn, wordsOf } from './requirements.ts';
 import { createSdk, type Sdk } from './sdk/create-sdk.ts';
 import { readVariables } from './sdk/variables.ts';
 
+/** A mark on the global object: `register` is at work. For other copies of this package, and its other door. */
+const STARTED = Symbol.for('turnkeeper.register');
+
 /** Starts the SDK, as the environment has it. @throws where what it needs is not installed. */
 export function start(): void {
+  // NODE_OPTIONS may require it, and the command line import it: two would each leave the end of the program to the other.
+  if (Reflect.has(globalThis, STARTED)) return;
+  Reflect.set(globalThis, STARTED, true);
   // The hook comes after the SDK.
   Reflect.set(globalThis, HOOK, true);
   const options = readVariables(process.env, warn);
