@@ -211,6 +211,7 @@ export const brokenExamples: readonly Example[] = [
   },
   { name: 'operation-shape: name', traces: [turn('a', {}, [{ ...chat(), name: 'llm' }])] },
   { name: 'operation-shape: kind', traces: [turn('a', {}, [chat({ kind: 'server' })])] },
+  { name: 'operation-shape: kind of a tool', traces: [turn('a', {}, [tool({ kind: 'client' })])] },
   {
     name: 'operation-shape: provider',
     traces: [turn('a', {}, [chat({ attributes: { 'gen_ai.provider.name': undefined } })])],
