@@ -1,14 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
 /** What is waited for comes at once, but on a machine that has much else to do. Milliseconds. */
 const patience = {
+  setupFiles: [pathOf('test/rejections.ts')],
   testTimeout: 20_000,
   hookTimeout: 20_000,
   expect: { requireAssertions: true, poll: { timeout: 10_000 } },
 };
-
-const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   test: {
