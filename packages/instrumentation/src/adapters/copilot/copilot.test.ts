@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Tool } from '@github/copilot-sdk';
+import { CopilotClient, RuntimeConnection, type Tool } from '@github/copilot-sdk';
 import { trace } from '@opentelemetry/api';
 import '@turnkeeper/check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { observe } from '../../observe.ts';
 import { withSession } from '../../session/active-session.ts';
 import { researcher, startCopilotWorld, until, weather, type CopilotWorld } from '../../testing/copilot.ts';
 import { copilot } from './index.ts';
+import { tracesItself } from './reading.ts';
 
 // Real processes, which share the machine with other tests.
 vi.setConfig({ testTimeout: 30_000 });
@@ -267,6 +268,15 @@ describe('a runtime with telemetry of its own', () => {
     expect(work?.attributes['session.id']).toBe('conv-42');
     const tool = lines.map((line) => JSON.parse(line)).find(({ name }) => name === 'execute_tool weather');
     expect([work?.traceId, work?.parentSpanId]).toEqual([tool.traceId, tool.spanId]);
+  });
+
+  test('is one that is told to have it, by an option or by the environment that it is started in', () => {
+    const connection = RuntimeConnection.forUri('127.0.0.1:9');
+    const env = { COPILOT_OTEL_ENABLED: 'true' };
+    expect(tracesItself(new CopilotClient({ telemetry: { exporterType: 'file' } }))).toBe(true);
+    expect(tracesItself(new CopilotClient({ env }))).toBe(true);
+    expect(tracesItself(new CopilotClient({ env: {} }))).toBe(false);
+    expect(tracesItself(new CopilotClient({ env, connection }))).toBe(false);
   });
 });
 
