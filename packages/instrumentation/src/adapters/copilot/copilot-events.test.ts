@@ -153,7 +153,7 @@ describe('a model call', () => {
   ])(
     'for a compaction beside the turn’s own is the compaction’s, and the turn’s end its own: %j',
     async (data, end) => {
-      const used = { model: 'm1', inputTokens: 7 };
+      const used = { model: 'm1-2026', inputTokens: 7 };
       const events: Told[] = [
         model,
         ['session.compaction_start', {}],
@@ -166,6 +166,8 @@ describe('a model call', () => {
       );
       const totals = world.tracing.capture.index.runs.map(({ root }) => root.attributes['gen_ai.usage.input_tokens']);
       expect(totals).toEqual([5, 7]);
+      const chats = world.tracing.capture.spans.filter(({ name }) => name === 'chat m1');
+      expect(chats.map((chat) => chat.attributes['gen_ai.response.model'])).toEqual(['m1', 'm1-2026']);
     },
   );
 
