@@ -210,6 +210,8 @@ export const brokenExamples: readonly Example[] = [
     traces: [turn('a', { start: 0, end: 10, resource: shop }, [chat({ start: 1, end: 50, resource: shopAgain })])],
   },
   { name: 'operation-shape: name', traces: [turn('a', {}, [{ ...chat(), name: 'llm' }])] },
+  { name: 'operation-shape: name with more in it', traces: [turn('a', {}, [{ ...chat(), name: 'chat m1 again' }])] },
+  { name: 'operation-shape: name with another sign', traces: [turn('a', {}, [{ ...chat(), name: 'chat-m1' }])] },
   { name: 'operation-shape: kind', traces: [turn('a', {}, [chat({ kind: 'server' })])] },
   { name: 'operation-shape: kind of a tool', traces: [turn('a', {}, [tool({ kind: 'client' })])] },
   {
